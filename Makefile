@@ -1,0 +1,69 @@
+# Every target builds the virtual environment it needs. Start with `make demo` or `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?=
+TARGET ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow check format protos wheel sizes clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
+
+# The package with all its extras.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]'
+	@touch $@
+
+# What developers need besides.
+$(VENV)/.developed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev
+	@touch $@
+
+# The generator of the stubs, apart because it wants an older protobuf.
+$(VENV)/.generates: $(VENV)/.installed
+	$(PYTHON) -m venv $(VENV)/protos
+	$(VENV)/protos/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+	$(VENV)/protos/bin/python -m pip install --quiet --group protos
+	@touch $@
+
+install: $(VENV)/.installed ## Install the package with all extras into .venv
+
+demo: $(VENV)/.installed ## Train, export, serve and call on real data; DATA=file.csv TARGET=column for your own
+	$(BIN)/python -m augment.demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
+
+test: $(VENV)/.developed ## Run the test suite with branch coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.developed ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+check: $(VENV)/.developed $(VENV)/.generates ## Format, lint, types, import contracts, stubs up to date
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(VENV)/protos/bin/python protos/generate.py --check
+
+format: $(VENV)/.developed ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+protos: $(VENV)/.generates ## Generate the gRPC stubs anew
+	$(VENV)/protos/bin/python protos/generate.py
+
+wheel: $(VENV)/.developed ## Build the wheel and list what is in it
+	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m zipfile -l dist/*.whl
+
+sizes: $(VENV)/.installed ## Print the sizes of a client-only and a server-only install
+	$(BIN)/python benchmarks/install_sizes.py
+
+clean: ## Remove the virtual environment and everything made
+	rm -rf $(VENV) build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

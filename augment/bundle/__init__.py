@@ -1,0 +1,35 @@
+"""The bundle: a directory with all that it takes to serve a trained model. See docs/bundle-format.md."""
+
+from __future__ import annotations
+
+from augment.bundle.directory import find_bundle, list_bundles
+from augment.bundle.draft import BundleDraft
+from augment.bundle.golden import GoldenCase
+from augment.bundle.limits import FORMAT_VERSION
+from augment.bundle.manifest import (
+    FileInfo,
+    GraphInfo,
+    Manifest,
+    ModelReport,
+    TensorInfo,
+    TrainingReport,
+)
+from augment.bundle.publishing import publish
+from augment.bundle.reading import Bundle, open_bundle
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Bundle",
+    "BundleDraft",
+    "FileInfo",
+    "GoldenCase",
+    "GraphInfo",
+    "Manifest",
+    "ModelReport",
+    "TensorInfo",
+    "TrainingReport",
+    "find_bundle",
+    "list_bundles",
+    "open_bundle",
+    "publish",
+]

@@ -1,0 +1,171 @@
+"""`manifest.json`: what a bundle says of itself. The bytes are canonical: their sha256 names the bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from augment.bundle.limits import (
+    GRAPH_SUFFIX,
+    MAX_BLOCK_ROWS,
+    MAX_GRAPHS,
+    MAX_SIDE,
+    NAME_PATTERN,
+    ROLE_PATTERN,
+)
+from augment.data import EncodingTables, Schema  # noqa: TC001 - pydantic reads the annotations
+
+__all__ = [
+    "Dtype",
+    "FileInfo",
+    "GraphInfo",
+    "Manifest",
+    "ModelReport",
+    "TensorInfo",
+    "TrainingReport",
+    "canonical_json",
+    "digest_of",
+]
+
+Dtype = Literal["float32", "int32"]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)] | Annotated[str, Field(min_length=1)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
+
+
+class _Part(BaseModel):
+    """What every part of a manifest has: nothing unknown in it, nothing changes it, all numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FileInfo(_Part):
+    """One file of the bundle: its sha256 in hex and its size in bytes."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class TensorInfo(_Part):
+    """An input or output of a graph; a side of `shape` that is a name is free, e.g. `["rows", 24]`."""
+
+    name: str = Field(min_length=1, max_length=64)
+    dtype: Dtype
+    shape: tuple[Side, ...]
+
+
+class GraphInfo(_Part):
+    """One ONNX graph: its file, and its inputs and outputs in the graph's own order."""
+
+    file: str
+    inputs: tuple[TensorInfo, ...] = Field(min_length=1)
+    outputs: tuple[TensorInfo, ...] = Field(min_length=1)
+
+
+class ModelReport(_Part):
+    """How one model learnt; losses are nats a row."""
+
+    epochs: int = Field(ge=0)
+    steps: int = Field(ge=0)
+    parameters: int = Field(ge=0)
+    train_loss: float
+    heldout_loss: float
+    best_epoch: int = Field(ge=0)
+    stopped: str
+    """Why training ended, e.g. `epochs`, `early`."""
+
+
+class TrainingReport(_Part):
+    """How the bundle came to be: data, device, seed, settings, and each model's own report."""
+
+    rows: int = Field(ge=0)
+    columns: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    device: str
+    seed: int
+    models: dict[str, ModelReport]
+    config: dict[str, JsonValue]
+
+
+class Manifest(_Part):
+    """All that a bundle says in names; its graphs speak numbers only.
+
+    Attributes:
+        format_version: The format that the bundle follows.
+        name: The model's name; the version is the directory's.
+        created_at: When it was published, UTC.
+        producer: Versions of the software that made it.
+        block_rows: Rows of one noise block; graphs run on whole blocks of this many rows.
+        record_schema: The columns (`schema` in the file).
+        encoding: How columns become tokens, residuals and arrays, and back.
+        graphs: The graphs by role.
+        samplers: Ways to generate, the default first; sampler `x` is the graph `x_sample`.
+        latent_dim: Width of the latent space; 0 where no graph has one.
+        golden: The file of recorded inputs and outputs.
+        training: How it was trained.
+        quality: Figures measured at training time, e.g. `vae.heldout_loss`.
+        files: sha256 and size of every file of the bundle but this one.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    format_version: Literal[1] = 1
+    name: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
+    created_at: Moment
+    producer: dict[str, str]
+    block_rows: int = Field(ge=1, le=MAX_BLOCK_ROWS)
+    record_schema: Schema = Field(alias="schema")
+    encoding: EncodingTables
+    graphs: dict[Role, GraphInfo] = Field(min_length=1, max_length=MAX_GRAPHS)
+    samplers: tuple[str, ...]
+    latent_dim: int = Field(ge=0)
+    golden: Literal["golden.arrow"] = "golden.arrow"
+    training: TrainingReport
+    quality: dict[str, float]
+    files: dict[str, FileInfo]
+
+    @model_validator(mode="after")
+    def _files_are_those_named(self) -> Manifest:
+        for role, graph in self.graphs.items():
+            if graph.file != role + GRAPH_SUFFIX:
+                msg = f"graphs.{role}.file must be {role + GRAPH_SUFFIX!r}, got {graph.file!r}"
+                raise ValueError(msg)
+        wanted = {self.golden, *(graph.file for graph in self.graphs.values())}
+        if set(self.files) != wanted:
+            msg = f"files must be exactly {sorted(wanted)}, got {sorted(self.files)}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _samplers_have_graphs(self) -> Manifest:
+        for sampler in self.samplers:
+            if f"{sampler}_sample" not in self.graphs:
+                msg = f"samplers: {sampler!r} must have a graph {sampler}_sample"
+                raise ValueError(msg)
+        if len(set(self.samplers)) != len(self.samplers):
+            msg = f"samplers must be unique, got {list(self.samplers)}"
+            raise ValueError(msg)
+        return self
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes: equal manifests give equal bytes."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True))
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return `value` as JSON with sorted keys, no spaces and no NaN, in UTF-8.
+
+    Raises:
+        ValueError: A number is NaN or infinite, or text is no valid Unicode.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def digest_of(manifest_bytes: bytes) -> str:
+    """Return the bundle's digest, sha256 over the bytes of `manifest.json`, in hex."""
+    return hashlib.sha256(manifest_bytes).hexdigest()

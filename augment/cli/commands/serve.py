@@ -1,0 +1,81 @@
+"""`augment serve`: the gRPC server."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from typing import Annotated, Any
+
+import typer
+
+from augment.errors import RequestError, Violation, shorten
+
+__all__ = ["serve"]
+
+
+class LogLevel(StrEnum):
+    """The least important log lines to write."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def serve(
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Directory of the bundles to host; models/ if not said.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on; 127.0.0.1 if not said.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", "-p", help="Port to listen on; 50051 if not said, 0 takes a free one."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of one computation.")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option("--log-level")] = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option("--log-format", help="console on a terminal, json elsewhere, if not said."),
+    ] = None,
+) -> None:
+    """Host the newest version of every model in a directory, over gRPC.
+
+    Whatever is not said here is taken from AUGMENT_... variables, such as AUGMENT_PORT. Ctrl-C or SIGTERM
+    stops taking calls and lets those in flight finish. More settings: python -m augment_server --help.
+
+    [bold]Examples[/]
+
+      augment serve --models models/
+      AUGMENT_LOG_FORMAT=json augment serve --models models/ --host 0.0.0.0 --port 50051
+      augment info --server localhost:50051
+    """
+    from augment_server.main import serve as run  # noqa: PLC0415 - the server may not be installed
+    from augment_server.settings import Settings  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    given: dict[str, Any] = {"models": models, "host": host, "port": port, "threads": threads}
+    given |= {"log_level": log_level and log_level.value, "log_format": log_format and log_format.value}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if "log_format" not in chosen and sys.stderr.isatty():
+        chosen["log_format"] = LogFormat.CONSOLE.value
+    try:
+        settings = Settings(**chosen)
+    except ValidationError as exc:
+        raise RequestError(*(_violation(dict(error)) for error in exc.errors())) from exc
+    run(settings)
+
+
+def _violation(error: dict[str, Any]) -> Violation:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    rule = f"must hold: {error['msg']}"
+    return Violation(f"--{name.replace('_', '-')} (AUGMENT_{name.upper()})", rule, shorten(error["input"]))

@@ -1,0 +1,104 @@
+"""`augment train`: from a data file to a published bundle."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from augment.cli.console import hint
+from augment.cli.options import DataFile  # noqa: TC001 - Typer reads the annotations
+
+__all__ = ["train"]
+
+_TRAINING = "Training"
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def train(  # noqa: PLR0913, PLR0917 - a command's options
+    data: DataFile,
+    name: Annotated[str, typer.Option("--name", "-n", help="The model's name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of bundles to publish to.")] = Path(
+        "models"
+    ),
+    schema: Annotated[
+        Path | None, typer.Option("--schema", help="YAML of `augment schema`; detected if not given.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The column that downstream models predict.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="YAML of settings; the options below go over it.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=1, help="At most; by the number of rows if not said.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", min=1, help="Steps of a model, at most.", rich_help_panel=_TRAINING),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Rows a step.", rich_help_panel=_TRAINING)
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Same seed, same device: same weights.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    device: Annotated[
+        Device | None,
+        typer.Option("--device", help="auto takes a GPU where there is one.", rich_help_panel=_TRAINING),
+    ] = None,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--run-dir",
+            help="Where config, loss history and plot go; runs/NAME/TIME if not said.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+) -> None:
+    """Learn a data file and publish a bundle: a VAE that generates, a denoiser that repairs.
+
+    The bundle is the next version under OUT/NAME; earlier versions stay as they are, whatever happens.
+
+    [bold]Examples[/]
+
+      augment train adult.csv --name adult --target income
+      augment train adult.csv --name adult --schema adult.schema.yaml --out models/ --epochs 20 --seed 1
+      augment train adult.parquet --name adult --config train.yaml --device cuda
+    """
+    from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
+    from augment.cli.training import read_training_data, settings_of, train_bundle  # noqa: PLC0415
+
+    flags: dict[str, Any] = {
+        "epochs": epochs,
+        "max_steps": max_steps,
+        "batch_size": batch_size,
+        "seed": seed,
+        "device": device,
+    }
+    settings = settings_of(config, {key: value for key, value in flags.items() if value is not None})
+    table, found = read_training_data(data, schema_file=schema, target=target)
+    now = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    run_dir = run_dir or Path("runs") / name / now
+    bundle = train_bundle(table, found, settings, name=name, out=out, run_dir=run_dir)
+    print_trained(bundle, run_dir)
+    hint(f"augment generate {name} --models {out} --rows 1000 --out new.csv")

@@ -1,0 +1,43 @@
+"""Where the command line writes: results to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+from rich.text import Text
+
+__all__ = ["hint", "out", "say", "stderr", "warn"]
+
+
+_FILE_WIDTH = 140  # columns of a table that goes to a file or a pipe
+
+
+def out() -> Console:
+    """Return a console on stdout, for results."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
+
+
+def stderr() -> Console:
+    """Return a console on stderr, for progress, warnings and errors."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(text: str, style: str = "") -> None:
+    """Write one line to stderr; only a terminal wraps it, so that logs keep whole lines."""
+    stderr().print(Text(text, style=style), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Write a warning to stderr."""
+    line = Text("warning: ", style="bold yellow")
+    stderr().print(line.append(text, style="default not bold"), soft_wrap=True)
+
+
+def hint(text: str) -> None:
+    """Write what to do next to stderr."""
+    line = Text("next: ", style="bold cyan")
+    stderr().print(line.append(text, style="default not bold"), soft_wrap=True)

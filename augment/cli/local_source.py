@@ -1,0 +1,84 @@
+"""A model run here, from its bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from augment.bundle import find_bundle
+from augment.cli.facts import ColumnFacts, Facts
+from augment.runtime import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from augment.cli.sources import Denoised, Latents, Records, Where
+
+__all__ = ["LocalSource", "bundle_path"]
+
+_BATCH_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class LocalSource:
+    """An opened bundle."""
+
+    model: Model
+
+    @classmethod
+    def open(cls, where: Where) -> LocalSource:
+        """Open and verify the bundle."""
+        return cls(Model.open(bundle_path(where), threads=where.threads))
+
+    @property
+    def facts(self) -> Facts:
+        """What the bundle says of itself."""
+        model, manifest = self.model, self.model.manifest
+        return Facts(
+            name=model.name,
+            version=model.version,
+            digest=model.digest,
+            created_at=manifest.created_at,
+            place=str(model.path),
+            schema=model.result_schema,
+            columns=tuple(
+                ColumnFacts(column.name, column.kind, column.nullable, column.role, column.unit)
+                for column in manifest.record_schema.columns
+            ),
+            samplers=model.samplers,
+            operations=model.operations,
+            latent_dim=manifest.latent_dim,
+            block_rows=manifest.block_rows,
+            training_rows=manifest.training.rows,
+            figures=manifest.quality,
+        )
+
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+        """Yield synthetic records in result types, in constant memory."""
+        batches = self.model.generate_batches(
+            rows, seed=seed, offset=offset, sampler=sampler, max_rows=_BATCH_ROWS
+        )
+        return (pa.Table.from_batches([batch]).cast(self.model.result_schema) for batch in batches)
+
+    def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
+        """Return `steps` records from each row of `start` to that of `end`."""
+        return self.model.interpolate(start, end, steps=steps, method=method)
+
+    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+        """Return the records with missing cells imputed and doubtful ones repaired."""
+        return self.model.denoise(table, threshold=threshold)
+
+    def encode(self, table: pa.Table) -> Latents:
+        """Return the records' latent vectors."""
+        return self.model.encode(table)
+
+
+def bundle_path(where: Where) -> Path:
+    """Return the bundle's directory: a path to it as it is, else the model's newest or wanted version."""
+    path = Path(where.name)
+    if (path / "manifest.json").is_file():
+        return path
+    return find_bundle(where.models, where.name, where.version)

@@ -1,0 +1,81 @@
+"""A model asked through a server."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from augment_client import Client
+
+from augment.cli.facts import ColumnFacts, Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from augment_client import ModelInfo
+
+    from augment.cli.sources import Denoised, Latents, Records, Where
+
+__all__ = ["ServerSource", "facts_of", "open_server_source"]
+
+
+@dataclass(frozen=True)
+class ServerSource:
+    """A hosted model; all calls go to one version of it."""
+
+    client: Client
+    facts: Facts
+
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+        """Yield synthetic records in result types, in constant memory."""
+        name, version = self.facts.name, self.facts.version
+        with self.client.generate_batches(
+            name, rows, seed=seed, offset=offset, sampler=sampler, version=version
+        ) as stream:
+            for batch in stream:
+                yield pa.Table.from_batches([batch])
+
+    def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
+        """Return `steps` records from each row of `start` to that of `end`."""
+        name, version = self.facts.name, self.facts.version
+        return self.client.interpolate(name, start, end, steps=steps, method=method, version=version)
+
+    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+        """Return the records with missing cells imputed and doubtful ones repaired."""
+        return self.client.denoise(self.facts.name, table, threshold=threshold, version=self.facts.version)
+
+    def encode(self, table: pa.Table) -> Latents:
+        """Return the records' latent vectors."""
+        return self.client.encode(self.facts.name, table, version=self.facts.version)
+
+
+@contextmanager
+def open_server_source(where: Where) -> Iterator[ServerSource]:
+    """Connect to the server and ask for the model."""
+    address = where.server or ""
+    with Client(address) as client:
+        yield ServerSource(client, facts_of(client.model(where.name, version=where.version), address))
+
+
+def facts_of(info: ModelInfo, address: str) -> Facts:
+    """Return what a server tells about a model."""
+    return Facts(
+        name=info.name,
+        version=info.version,
+        digest=info.digest,
+        created_at=info.created_at,
+        place=address,
+        schema=info.schema,
+        columns=tuple(
+            ColumnFacts(column.name, column.kind, column.nullable, column.role, column.unit)
+            for column in info.columns
+        ),
+        samplers=info.samplers,
+        operations=info.operations,
+        latent_dim=info.latent_dim,
+        block_rows=info.block_rows,
+        training_rows=info.training_rows,
+        figures=info.figures,
+    )

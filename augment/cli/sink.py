@@ -1,0 +1,185 @@
+"""Output files, written batch by batch in constant memory; whole or not there at all.
+
+A file's bytes depend on its rows alone and not on how they came in: rows are gathered into groups
+whose size follows from the columns' types.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from augment.cli.csv_lines import csv_header, csv_lines
+from augment.errors import PublishError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["check_output", "is_array", "row_bytes", "write_batches", "write_bytes"]
+
+_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".arrow", ".feather")
+_GROUP_BYTES = 16 << 20
+_MIN_GROUP_ROWS, _MAX_GROUP_ROWS = 1 << 10, 1 << 18
+_VARIABLE_BYTES = 32  # what a text is taken to need
+
+
+class _Writer(Protocol):
+    def write_table(self, table: pa.Table) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def check_output(path: Path, schema: pa.Schema | None = None, *, option: str = "--out") -> str:
+    """Return the output's suffix if such a file can be written there, before any work is done.
+
+    Raises:
+        RequestError: An unknown suffix, no such directory, or arrays in a CSV file.
+    """
+    suffix = next((suffix for suffix in reversed(_SUFFIXES) if path.name.lower().endswith(suffix)), None)
+    if suffix is None:
+        raise RequestError.of(option, f"must end in one of {', '.join(_SUFFIXES)}", str(path))
+    if not path.parent.is_dir():
+        raise RequestError.of(
+            "--out", "must lie in a directory that exists", str(path), f"mkdir -p {path.parent}"
+        )
+    if path.is_dir():
+        raise RequestError.of(option, "must be a file", f"the directory {path}")
+    arrays = [field.name for field in schema or [] if is_array(field.type)]
+    if arrays and suffix.startswith(".csv"):
+        remedy = "Write .parquet or .arrow"
+        raise RequestError.of(
+            "--out", f"cannot hold array columns ({', '.join(arrays)}) as CSV", path.name, remedy
+        )
+    return suffix
+
+
+def write_batches(
+    path: Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    formats: Mapping[str, str] | None = None,
+) -> int:
+    """Write tables of one schema, one after the other, and return how many rows.
+
+    Args:
+        path: The file; its suffix says how. It appears when all is written, and replaces an earlier one.
+        schema: The columns.
+        tables: The rows, in any portions.
+        formats: How CSV files write points in time: a strptime format for a column; ISO 8601 if not said.
+
+    Raises:
+        PublishError: The file cannot be written. An earlier one is as it was.
+    """
+    suffix = check_output(path, schema)
+    rows = 0
+    with _replacing(path) as temporary:
+        writer = _open(temporary, suffix, schema, formats or {})
+        try:
+            for group in _groups(schema, tables):
+                writer.write_table(group)
+                rows += group.num_rows
+        finally:
+            writer.close()
+    return rows
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a small file, whole or not at all.
+
+    Raises:
+        PublishError: The file cannot be written. An earlier one is as it was.
+    """
+    with _replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a file beside `path` that takes its place in the end, or is gone after a failure."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as exc:
+        raise PublishError(f"{path} could not be written: {exc.strerror or exc}") from exc
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open(path: Path, suffix: str, schema: pa.Schema, formats: Mapping[str, str]) -> _Writer:
+    if suffix == ".parquet":
+        writer: _Writer = pq.ParquetWriter(path, schema, compression="zstd")
+        return writer
+    if suffix.startswith(".csv"):
+        return _CsvWriter(path, schema, formats, zipped=suffix == ".csv.gz")
+    arrow: _Writer = pa.ipc.new_file(str(path), schema)
+    return arrow
+
+
+class _CsvWriter:
+    """Writes CSV, gzipped or not, in the portions it is given."""
+
+    def __init__(self, path: Path, schema: pa.Schema, formats: Mapping[str, str], *, zipped: bool) -> None:
+        self._formats = formats
+        self._file = pa.output_stream(str(path), compression="gzip" if zipped else None)
+        self._file.write(csv_header(schema))
+
+    def write_table(self, table: pa.Table) -> None:
+        """Write the rows."""
+        self._file.write(csv_lines(table, self._formats))
+
+    def close(self) -> None:
+        """Write what is left in buffers."""
+        self._file.close()
+
+
+def _groups(schema: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows in groups of one fixed size (the last may be smaller), each in one chunk."""
+    size = group_rows(schema)
+    waiting, rows = [], 0
+    for table in tables:
+        waiting.append(table)
+        rows += table.num_rows
+        while rows >= size:
+            together = pa.concat_tables(waiting)
+            yield together.slice(0, size).combine_chunks()
+            waiting, rows = [together.slice(size)], rows - size
+    if rows:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def group_rows(schema: pa.Schema) -> int:
+    """Return how many rows of these columns take about 16 MiB: a power of two from 1,024 to 262,144."""
+    fitting = max(1, _GROUP_BYTES // row_bytes(schema))
+    return min(_MAX_GROUP_ROWS, max(_MIN_GROUP_ROWS, 1 << (fitting.bit_length() - 1)))
+
+
+def row_bytes(schema: pa.Schema) -> int:
+    """Return about how many bytes a row of these columns takes; at least 1."""
+    return max(1, sum(_cell_bytes(field.type) for field in schema))
+
+
+def _cell_bytes(kind: pa.DataType) -> int:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _cell_bytes(kind.storage_type)
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size) * _cell_bytes(kind.value_type)
+    if pa.types.is_dictionary(kind):
+        return _VARIABLE_BYTES
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # a type of no fixed width
+        return _VARIABLE_BYTES
+
+
+def is_array(kind: pa.DataType) -> bool:
+    """Whether cells are arrays."""
+    return isinstance(kind, pa.BaseExtensionType) or bool(pa.types.is_nested(kind))

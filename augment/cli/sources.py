@@ -1,0 +1,116 @@
+"""The two places where a model can be: a bundle here, or a server. Both give the same records."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from augment.cli.facts import Facts
+
+__all__ = ["Denoised", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
+
+
+class Unseen(Protocol):
+    """A value that the model never saw; its cells were read as missing."""
+
+    @property
+    def column(self) -> str: ...  # noqa: D102 - see augment.data.layout.Unseen
+    @property
+    def value(self) -> str: ...  # noqa: D102
+    @property
+    def cells(self) -> int: ...  # noqa: D102
+    @property
+    def first_row(self) -> int: ...  # noqa: D102
+
+
+class Records(Protocol):
+    """Records in the types of the model's data file."""
+
+    @property
+    def records(self) -> pa.Table: ...  # noqa: D102 - see augment.runtime.results
+    @property
+    def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
+
+
+class Denoised(Records, Protocol):
+    """Repaired records; `changed` and `confidence` have the same columns and rows."""
+
+    @property
+    def changed(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def confidence(self) -> pa.Table: ...  # noqa: D102
+
+
+class Latents(Protocol):
+    """Latent vectors, in columns `latent_0` and so on."""
+
+    @property
+    def latent(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
+
+
+class Source(Protocol):
+    """A model that answers."""
+
+    @property
+    def facts(self) -> Facts:
+        """What the model says of itself."""
+
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+        """Yield synthetic records in result types, in constant memory."""
+
+    def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
+        """Return `steps` records from each row of `start` to that of `end`."""
+
+    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+        """Return the records with missing cells imputed and doubtful ones repaired."""
+
+    def encode(self, table: pa.Table) -> Latents:
+        """Return the records' latent vectors."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a model is.
+
+    Attributes:
+        name: Its name, or a path to one version's directory.
+        models: The directory of bundles, if no server is named.
+        server: `host:port`, or None.
+        version: None: the newest.
+        threads: Threads of one computation here; None: by the CPUs there are.
+    """
+
+    name: str
+    models: Path
+    server: str | None = None
+    version: int | None = None
+    threads: int | None = None
+
+
+@contextmanager
+def open_source(where: Where) -> Iterator[Source]:
+    """Open the model; whatever cannot be done here says so at once.
+
+    Raises:
+        NotFoundError: No such model or version.
+        BundleError: The bundle cannot be used.
+    """
+    # Each kind is imported alone: one needs onnxruntime, the other grpc.
+    if where.server is None:
+        from augment.cli.local_source import LocalSource  # noqa: PLC0415
+
+        yield LocalSource.open(where)
+        return
+    from augment.cli.server_source import open_server_source  # noqa: PLC0415
+
+    with open_server_source(where) as source:
+        yield source

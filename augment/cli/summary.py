@@ -1,0 +1,45 @@
+"""What a bundle is and how its training went, as tables in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from augment.cli.console import out
+from augment.cli.progress import duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from augment.bundle import Bundle
+
+__all__ = ["grid", "print_trained"]
+
+
+def grid(title: str, *columns: str) -> Table:
+    """Return an empty table in the style of all of them."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    return table
+
+
+def print_trained(bundle: Bundle, run_dir: Path) -> None:
+    """Print what was learnt and where it is."""
+    report = bundle.manifest.training
+    took = f"{report.rows:,} rows in {duration(report.seconds)} on {report.device}"
+    title = f"{bundle.name} version {bundle.version}: {took}"
+    table = grid(title, "model", "parameters", "epochs", "best", "loss", "held-out loss", "stopped")
+    for name, model in report.models.items():
+        figures = (f"{model.parameters:,}", f"{model.epochs}", f"{model.best_epoch}")
+        losses = (f"{model.train_loss:.3f}", f"{model.heldout_loss:.3f}", model.stopped)
+        table.add_row(Text(name, "bold cyan"), *figures, *losses)
+    console = out()
+    console.print(table)
+    size = sum(file.bytes for file in bundle.manifest.files.values()) / 1e6
+    console.print(Text(f"bundle {bundle.path} ({size:.1f} MB, sha256 {bundle.digest[:12]})"), soft_wrap=True)
+    console.print(Text(f"run    {run_dir}"), soft_wrap=True)

@@ -1,0 +1,147 @@
+"""Tables made to fit a schema: its columns, its types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from augment.data.array_cells import as_arrays
+from augment.data.cleaning import clean_table
+from augment.data.csv_declared import parse_texts
+from augment.data.schema import ArrayColumn, DatetimeColumn, IdentifierColumn, TextColumn
+from augment.data.storage import is_string, result_type
+from augment.errors import ColumnNotFoundError, SchemaError, Violation, shorten
+
+if TYPE_CHECKING:
+    from augment.data.schema import Column, Schema
+
+__all__ = ["conform"]
+
+
+def conform(table: pa.Table, schema: Schema, *, partial: bool = False) -> pa.Table:
+    """Return the table with the schema's columns, in its order and types.
+
+    Values are never changed: a cast that would lose something is an error. Identifier and text
+    columns may be absent, since no model sees them; they are then null throughout.
+
+    Args:
+        table: The records.
+        schema: What they must fit.
+        partial: Absent columns and missing cells are allowed everywhere.
+
+    Raises:
+        ColumnNotFoundError: A column of the schema is absent (and `partial` is not set).
+        SchemaError: A column is not in the schema, has another type, or lacks cells it must have.
+    """
+    table = clean_table(table)
+    _check_columns(table, schema, partial=partial)
+    columns = [_conformed(table, column, partial=partial) for column in schema.columns]
+    fields = [
+        pa.field(column.name, cells.type) for column, cells in zip(schema.columns, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _check_columns(table: pa.Table, schema: Schema, *, partial: bool) -> None:
+    for column in schema.columns:
+        optional = partial or isinstance(column, IdentifierColumn | TextColumn)
+        if not optional and column.name not in table.column_names:
+            raise ColumnNotFoundError(column.name, tuple(table.column_names))
+    known = {column.name for column in schema.columns}
+    extra = [name for name in table.column_names if name not in known]
+    if extra:
+        rule = f"must be one of the schema's columns ({', '.join(sorted(known))})"
+        raise SchemaError(
+            *(Violation(f"columns.{name}", rule, "an unknown column", "Drop it") for name in extra)
+        )
+
+
+def _conformed(table: pa.Table, column: Column, *, partial: bool) -> pa.Array:
+    kind = result_type(column)
+    if column.name not in table.column_names:
+        return pa.nulls(table.num_rows, kind)
+    cells = table.column(column.name).chunk(0) if table.num_rows else pa.array([], kind)
+    if isinstance(column, TextColumn):
+        return cells
+    made = _cast(cells, column, kind)
+    if made.null_count and not (column.nullable or partial or isinstance(column, IdentifierColumn)):
+        row = int(np.argmax(np.asarray(made.is_null())))
+        raise SchemaError.of(
+            f"columns.{column.name}.rows[{row}]",
+            "must be there: the column is not nullable",
+            None,
+            "Fill the cell",
+        )
+    return made
+
+
+def _cast(cells: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
+    if cells.type == kind:
+        return cells
+    if pt.is_null(cells.type) or cells.null_count == len(cells):
+        return pa.nulls(len(cells), kind)
+    if isinstance(column, ArrayColumn):
+        return as_arrays(column.name, cells, column.shape, kind)
+    if pt.is_dictionary(kind) and pt.is_dictionary(cells.type) and cells.type.value_type == kind.value_type:
+        return cells.cast(kind)
+    plain = cells.cast(cells.type.value_type) if pt.is_dictionary(cells.type) else cells
+    wanted = kind.value_type if pt.is_dictionary(kind) else kind
+    if isinstance(column, DatetimeColumn) and is_string(plain.type):
+        return _parsed(plain, column)
+    if not _alike(plain.type, wanted):
+        raise _wrong_type(column, cells.type)
+    try:
+        cast = plain.cast(wanted)
+    except pa.ArrowInvalid as exc:
+        raise _lossy(plain, column, wanted) from exc
+    return cast.dictionary_encode().cast(kind) if pt.is_dictionary(kind) else cast.cast(kind)
+
+
+def _alike(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Return whether values of one type can be meant as values of the other."""
+    if is_string(wanted):
+        return is_string(found)
+    if pt.is_boolean(wanted):
+        return bool(pt.is_boolean(found))
+    if _is_numeric(wanted):
+        return _is_numeric(found)
+    if pt.is_timestamp(wanted):
+        return bool(
+            pt.is_date(found) or (pt.is_timestamp(found) and (found.tz is None) == (wanted.tz is None))
+        )
+    return bool(pt.is_date(wanted) and (pt.is_date(found) or (pt.is_timestamp(found) and found.tz is None)))
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
+
+
+def _wrong_type(column: Column, found: pa.DataType) -> SchemaError:
+    rule = f"must be {column.kind} ({column.storage})"
+    return SchemaError(Violation(f"columns.{column.name}", rule, str(found), "Cast the column"))
+
+
+def _parsed(texts: pa.Array, column: DatetimeColumn) -> pa.Array:
+    stamps = parse_texts(texts.cast(pa.string()), column)
+    failed = np.asarray(texts.is_valid()) & np.asarray(stamps.is_null())
+    if failed.any():
+        row = int(np.argmax(failed))
+        rule = f"must be a point in time in the format {column.format or 'ISO 8601'}"
+        raise SchemaError.of(f"columns.{column.name}.rows[{row}]", rule, texts[row].as_py())
+    return stamps
+
+
+def _lossy(cells: pa.Array, column: Column, wanted: pa.DataType) -> SchemaError:
+    """Return the error for the first cell that the wanted type cannot hold."""
+    try:
+        kept = cells.cast(wanted, safe=False)
+        same = np.asarray(pc.equal(kept.cast(cells.type, safe=False), cells).fill_null(pa.scalar(value=True)))
+    except pa.ArrowInvalid:  # not even an unsafe cast: name the column alone
+        return _wrong_type(column, cells.type)
+    row = int(np.argmin(same))
+    field = f"columns.{column.name}.rows[{row}]"
+    return SchemaError(Violation(field, f"must fit {column.storage}", shorten(cells[row].as_py())))

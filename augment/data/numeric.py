@@ -1,0 +1,147 @@
+"""Columns of numbers and of points in time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from augment.data.column_codec import EncodedColumn, Scale, missing_cells, ranks_of
+from augment.data.rounding import Grid
+from augment.data.splines import Splines
+from augment.data.whole_numbers import from_whole, offsets_from, to_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from augment.data.tables import NumericTable, RealTable, WholeTable
+
+__all__ = ["RealCodec", "WholeCodec"]
+
+_CLIP = 8.0
+_GLANCE = 2048
+
+
+class _NumericCodec(ABC):
+    """What whole and real numbers share.
+
+    Attributes:
+        table: The column's table.
+        wire_type: The Arrow type it decodes to.
+    """
+
+    def __init__(self, table: NumericTable, wire_type: pa.DataType, splines: Splines[Any]) -> None:
+        self.table = table
+        self.wire_type = wire_type
+        self._splines = splines
+        self._empty = not table.widths
+
+    @cached_property
+    def scale(self) -> Scale:
+        """Where the tokens lie: by rank in the training data, and by standardised value."""
+        vocab = len(self.table.counts)
+        if self._empty:
+            return Scale.none(vocab)
+        middle = self._splines.evaluate(np.arange(vocab), np.full(vocab, 0.5, np.float32))
+        scaled = (middle.astype(np.float64) - self.table.mean) / (self.table.deviation or 1.0)
+        values = np.clip(scaled, -_CLIP, _CLIP).astype(np.float32)
+        values[0] = 0
+        return Scale(ordered=True, ranks=ranks_of(self.table.counts), values=values)
+
+    def encode(self, column: pa.Array) -> EncodedColumn:
+        """Encode cells of the column's type; beyond the training range they count as its ends."""
+        rows = len(column)
+        if self._empty:
+            return EncodedColumn(np.zeros(rows, np.int32), np.full(rows, 0.5, np.float32))
+        if _repeats(column):
+            distinct = column.dictionary_encode()
+            codes = np.asarray(distinct.indices.fill_null(0))
+            tokens, residuals = (
+                part[codes] for part in self._splines.locate(self._ordinals(distinct.dictionary))
+            )
+        else:
+            tokens, residuals = self._splines.locate(self._ordinals(column))
+        missing = missing_cells(column)
+        tokens[missing], residuals[missing] = 0, 0.5
+        return EncodedColumn(tokens, residuals)
+
+    @abstractmethod
+    def _ordinals(self, column: pa.Array) -> NDArray[Any]:
+        """Return the cells in the units of the knots; anything where they are null."""
+
+
+def _repeats(column: pa.Array) -> bool:
+    """Return whether values recur, by the first rows: it is then faster to encode each once."""
+    glance = column[:_GLANCE]
+    return len(glance) == _GLANCE and len(glance.dictionary_encode().dictionary) < _GLANCE // 2
+
+
+class WholeCodec(_NumericCodec):
+    """Integers, decimals and points in time, exact over all 64 bits."""
+
+    table: WholeTable
+
+    def __init__(self, table: WholeTable, wire_type: pa.DataType) -> None:
+        super().__init__(table, wire_type, Splines.of(table, np.array(table.knots, np.uint64)))
+        self._step = np.uint64(table.step)
+
+    def _ordinals(self, column: pa.Array) -> NDArray[np.uint64]:
+        origin, top = self.table.origin, self.table.origin + self.table.knots[-1]
+        return offsets_from(np.clip(to_whole(column), origin, top), origin)
+
+    def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
+        """Decode to whole numbers of the column's step, inside the token's bin."""
+        missing = tokens == 0
+        if self._empty:
+            return pa.nulls(len(tokens), self.wire_type)
+        wide = tokens.astype(np.int64)
+        offsets = self._round(self._splines.evaluate(wide, residuals))
+        wrapped = offsets + np.uint64(self.table.origin % 2**64)
+        unsigned = pa.types.is_uint64(self.wire_type)
+        return from_whole(wrapped if unsigned else wrapped.view(np.int64), self.wire_type, missing)
+
+    def _round(self, offsets: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the nearest multiples of the step; no bin is left, since its ends are multiples."""
+        if self.table.step == 1:
+            return offsets
+        rest = offsets % self._step
+        return offsets - rest + np.where(rest > (self._step - np.uint64(1)) // np.uint64(2), self._step, 0)
+
+
+class RealCodec(_NumericCodec):
+    """Floating point numbers, of up to 64 bits."""
+
+    table: RealTable
+
+    def __init__(self, table: RealTable, wire_type: pa.DataType) -> None:
+        super().__init__(table, wire_type, Splines.of(table, np.array(table.knots, np.float64)))
+        self._grid = _grid(table)
+
+    def _ordinals(self, column: pa.Array) -> NDArray[np.float64]:
+        return self._round(np.asarray(column.cast(pa.float64()).fill_null(0.0)))
+
+    def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
+        """Decode to numbers of the column's decimals, inside the token's bin."""
+        missing = tokens == 0
+        if self._empty:
+            return pa.nulls(len(tokens), self.wire_type)
+        wide = tokens.astype(np.int64)
+        values = self._splines.evaluate(wide, residuals)
+        rounded = np.clip(self._round(values), self._splines.lows[wide], self._splines.highs[wide])
+        mask = missing if missing.any() else None
+        return pa.array(rounded, pa.float64(), mask=mask).cast(self.wire_type, safe=False)
+
+    def _round(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values if self._grid is None else self._grid.round(values)
+
+
+def _grid(table: RealTable) -> Grid | None:
+    """Return the decimals that the column's values are, aligned with its smallest."""
+    if table.decimals is None or not table.knots:
+        return None
+    return Grid(
+        table.decimals, table.step, round(table.knots[0] * 10.0**table.decimals) if table.step > 1 else 0
+    )

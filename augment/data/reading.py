@@ -1,0 +1,146 @@
+"""Reading data files: CSV, Parquet and Arrow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import ipc
+
+from augment.data.cleaning import check_names, clean_table
+from augment.data.csv_declared import declared_column
+from augment.data.csv_text import read_csv_text
+from augment.data.csv_typing import TypedColumn, cells_of, type_column
+from augment.errors import DataFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from augment.data.schema import Schema
+
+__all__ = ["DEFAULT_MISSING", "read_table"]
+
+DEFAULT_MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "<NA>",
+    "#N/A",
+    "#NA",
+    "NaN",
+    "nan",
+    "NAN",
+    "-nan",
+    "-NaN",
+    "null",
+    "NULL",
+    "Null",
+    "None",
+    "NaT",
+    "?",
+)
+"""How text files write a missing cell. `none` and `unknown` are levels."""
+
+_REFUSED = {b"PK\x03\x04": "an Excel workbook or zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
+
+
+def read_table(
+    path: Path | str, *, missing: Sequence[str] = DEFAULT_MISSING, schema: Schema | None = None
+) -> pa.Table:
+    """Read a data file; its content, not its name, says which format it has.
+
+    CSV files may be gzipped and separated by comma, semicolon, tab or bar. Their columns are typed by
+    all of their cells; what the text said beyond values (the format of dates) is kept in the fields'
+    metadata for detection and writing.
+
+    Args:
+        path: The file.
+        missing: How a CSV file writes a missing cell, quoted or not, white space around it aside.
+        schema: How to read the columns of a CSV file that it declares.
+
+    Raises:
+        DataFileError: The file is missing, empty, damaged, ragged, or a column mixes types.
+    """
+    path = Path(path)
+    table = _reader(path)(path, missing, schema)
+    if not table.num_columns or not table.num_rows:
+        value = f"{table.num_columns} columns and {table.num_rows} rows"
+        raise DataFileError.of(
+            "file", "must have columns and at least one row of data", value, context=str(path)
+        )
+    return clean_table(table, error=DataFileError, context=str(path))
+
+
+def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Table]:
+    magic = _magic(path)
+    for start, what in _REFUSED.items():
+        if magic.startswith(start):
+            rule = "must be CSV (also .gz), Parquet or Arrow"
+            raise DataFileError.of("file", rule, what, "Save it as CSV", context=str(path))
+    if magic.startswith(b"PAR1"):
+        return _read_parquet
+    if magic.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return _read_arrow
+    if path.suffix in {".parquet", ".arrow", ".feather"}:
+        what = "an empty file" if not magic else f"a file beginning with {magic!r}"
+        raise DataFileError.of("file", f"must be in the format {path.suffix}", what, context=str(path))
+    return _read_csv
+
+
+def _magic(path: Path) -> bytes:
+    if not path.exists():
+        raise DataFileError.of("file", "must exist", path.name, context=str(path))
+    if not path.is_file():
+        raise DataFileError.of("file", "must be a file", "a directory", context=str(path))
+    try:
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as exc:
+        raise DataFileError.of("file", "must be readable", str(exc), context=str(path)) from exc
+
+
+def _read_parquet(path: Path, _missing: Sequence[str], _schema: Schema | None) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read()
+    except (pa.ArrowException, OSError) as exc:
+        raise _damaged(path, "Parquet", exc) from exc
+
+
+def _read_arrow(path: Path, _missing: Sequence[str], _schema: Schema | None) -> pa.Table:
+    try:
+        with pa.OSFile(str(path)) as file:
+            named = file.read(6) == b"ARROW1"
+            file.seek(0)
+            table = (ipc.open_file(file) if named else ipc.open_stream(file)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as exc:
+        raise _damaged(path, "Arrow", exc) from exc
+    return table
+
+
+def _damaged(path: Path, form: str, exc: Exception) -> Exception:
+    return DataFileError.of("file", f"must be readable as {form}", str(exc), context=str(path))
+
+
+def _read_csv(path: Path, missing: Sequence[str], schema: Schema | None) -> pa.Table:
+    text = read_csv_text(path)
+    check_names(list(text.names), error=DataFileError, context=str(path))
+    typed = []
+    for name, column in zip(text.names, text.columns, strict=True):
+        cells = cells_of(name, column, missing)
+        declared = schema.column(name) if schema else None
+        if declared is None:
+            typed.append(type_column(cells, context=str(path)))
+        else:
+            typed.append(declared_column(cells, declared, context=str(path)))
+    fields = [_field(name, column) for name, column in zip(text.names, typed, strict=True)]
+    return pa.Table.from_arrays([column.values for column in typed], schema=pa.schema(fields))
+
+
+def _field(name: str, column: TypedColumn) -> pa.Field:
+    notes = {f"augment.{key}": value for key, value in column.notes.items()}
+    return pa.field(name, column.values.type, metadata=notes or None)

@@ -1,0 +1,220 @@
+"""The demo's own parts of the page: paths between records, and repairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.demo.corruption import BLANKED, INTACT, images_of
+from augment.demo.repairs import CLOSE
+from augment.evaluation.blocks import Card, Cell, Image, Note, Row, Table
+from augment.evaluation.page import Section
+from augment.evaluation.png import data_uri, montage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from augment.demo.corruption import Corrupted
+    from augment.demo.repairs import Repairs
+
+__all__ = [
+    "images_section",
+    "morph_section",
+    "noise_section",
+    "path_section",
+    "repair_cards",
+    "repairs_section",
+]
+
+_SHOWN_RECORDS = 8
+_ACROSS = 20
+_MISSING = "missing"
+
+
+def path_section(prefix: str, start: pa.Table, path: pa.Table, end: pa.Table) -> Section:
+    """Return a section with the path from one record to another, a step a column of the table.
+
+    Args:
+        prefix: The start of the section's address.
+        start: The first real record.
+        path: The records between, the ends' reconstructions included.
+        end: The last real record.
+    """
+    names = [field.name for field in path.schema if not _is_array(field.type)]
+    steps = path.num_rows
+    header = ["", "real start", *(f"step {step}" for step in range(1, steps + 1)), "real end"]
+    rows = [
+        [
+            Cell(name),
+            Cell(text_of(start[name][0]), "dim"),
+            *_steps(path[name].to_pylist()),
+            Cell(text_of(end[name][0]), "dim"),
+        ]
+        for name in names
+    ]
+    lead = (
+        "Two real records are encoded, the straight line between their latent vectors is cut into "
+        f"{steps} steps, and each step is decoded. Every step is a whole record; a cell with a coloured "
+        "ground differs from the step before."
+    )
+    return Section(f"{prefix}-path", "From one record to another", lead, [Table(header, rows)])
+
+
+def _steps(values: list[Any]) -> list[Cell]:
+    cells = []
+    for index, value in enumerate(values):
+        changed = index > 0 and value != values[index - 1]
+        cells.append(Cell(text_of(value), "changed" if changed else ""))
+    return cells
+
+
+def text_of(value: Any) -> str:
+    """Return a cell's value as people write it: at most 5 significant digits, no needless zeros.
+
+    >>> text_of(1234.5678), text_of(0.25), text_of(None), text_of(31)
+    ('1234.6', '0.25', 'missing', '31')
+    """
+    value = value.as_py() if hasattr(value, "as_py") else value
+    if value is None:
+        return _MISSING
+    if isinstance(value, float):
+        return f"{value:.5g}" if abs(value) < 1e5 else f"{value:,.0f}"  # noqa: PLR2004 - 1e+05 is no way to write 100,000
+    text = str(value)
+    return text if len(text) <= 28 else f"{text[:27]}…"  # noqa: PLR2004 - a column's width
+
+
+def repairs_section(
+    prefix: str, corrupted: Corrupted, repaired: pa.Table, confidence: pa.Table, repairs: Repairs
+) -> Section:
+    """Return a section with what was found and repaired, and some records before and after."""
+    lead = (
+        f"{corrupted.records.num_rows} real records that training did not see were corrupted: "
+        f"{repairs.blanked:,} cells were blanked and {repairs.swapped:,} were given another record's value. "
+        f"A repaired number counts as right within {CLOSE} standard deviations of the truth."
+    )
+    blocks = [_counts_table(repairs), _cells_table(corrupted, repaired, confidence, repairs)]
+    return Section(f"{prefix}-repair", "Repaired records", lead, blocks)
+
+
+def _counts_table(repairs: Repairs) -> Table:
+    rows = [
+        ("Blanked cells filled in right", repairs.blanked_right, repairs.blanked),
+        ("... by the column's median or commonest level alone", repairs.blanked_simple, repairs.blanked),
+        ("Swapped cells found", repairs.swapped_found, repairs.swapped),
+        ("Swapped cells found and repaired right", repairs.swapped_right, repairs.swapped),
+        ("Intact cells changed by mistake", repairs.intact_changed, repairs.intact),
+    ]
+    return Table(
+        ["", "cells", "of", "share"],
+        [
+            [Cell(label), Cell(f"{part:,}"), Cell(f"{whole:,}"), Cell(share(part, whole))]
+            for label, part, whole in rows
+        ],
+    )
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole in per cent; a dash where there is no whole."""
+    return f"{part / whole:.0%}" if whole else "-"
+
+
+def _cells_table(corrupted: Corrupted, repaired: pa.Table, confidence: pa.Table, repairs: Repairs) -> Table:
+    """Return the corrupted cells of the first few records, one a row."""
+    rows = []
+    for row, column in np.argwhere(corrupted.damage[:_SHOWN_RECORDS] != INTACT):
+        name = corrupted.columns[column]
+        sent = corrupted.records[name][row]
+        kind = "blanked" if corrupted.damage[row, column] == BLANKED else "swapped"
+        sure = confidence[name][row].as_py()
+        mark = "good" if repairs.right[row, column] else "bad"
+        rows.append(
+            [
+                Cell(f"record {row + 1}: {name}"),
+                Cell(text_of(corrupted.clean[name][row])),
+                Cell(kind, "dim"),
+                Cell(text_of(sent)),
+                Cell(text_of(repaired[name][row]), mark),
+                Cell("" if sure is None else f"{sure:.2f}"),
+            ]
+        )
+    header = ["cell", "truth", "damage", "sent", "came back", "confidence"]
+    return Table(header, rows, f"The corrupted cells of the first {_SHOWN_RECORDS} records")
+
+
+def repair_cards(repairs: Repairs) -> list[Card]:
+    """Return the figures of the repairs."""
+    simple = share(repairs.blanked_simple, repairs.blanked)
+    return [
+        Card(
+            "Missing cells filled in right",
+            share(repairs.blanked_right, repairs.blanked),
+            f"The column's median or commonest level alone gets {simple}.",
+        ),
+        Card(
+            "Wrong cells found",
+            share(repairs.swapped_found, repairs.swapped),
+            f"{share(repairs.intact_changed, repairs.intact)} of the intact cells were changed by mistake.",
+        ),
+    ]
+
+
+def images_section(prefix: str, name: str, real: pa.Table, synthetic: pa.Table) -> Section:
+    """Return a section with real and synthetic images."""
+    low, high = _range(real, name)
+    pictures = [
+        _picture(images_of(table, name)[: 3 * _ACROSS], (low, high), title, columns=_ACROSS)
+        for title, table in (("Real", real), ("Synthetic", synthetic))
+    ]
+    lead = f"The first {3 * _ACROSS} real and synthetic records' column {name}, unpicked."
+    return Section(f"{prefix}-images", "Images", lead, pictures)
+
+
+def morph_section(prefix: str, name: str, path: pa.Table, steps: int) -> Section:
+    """Return a section with images that turn into others, one pair a line."""
+    images = images_of(path, name)
+    picture = _picture(
+        images, _range(path, name), f"{len(images) // steps} paths of {steps} steps", columns=steps
+    )
+    lead = "Each line begins and ends with the reconstruction of a real image; the steps between are decoded."
+    return Section(f"{prefix}-morph", "From one image to another", lead, [picture])
+
+
+def noise_section(prefix: str, name: str, clean: pa.Table, noisy: pa.Table, repaired: pa.Table) -> Section:
+    """Return a section with noisy images, what came back, and what they were."""
+    reach = _range(clean, name)
+    tables = (("Sent: with noise", noisy), ("Came back", repaired), ("What they were", clean))
+    pictures = [
+        _picture(images_of(table, name)[: _ACROSS // 2 * 5], reach, title, columns=_ACROSS // 2)
+        for title, table in tables
+    ]
+    errors = [image_error(clean, other, name) for other in (noisy, repaired)]
+    note = (
+        "Root mean square error against the clean images, as a share of their range: "
+        f"{errors[0]:.3f} with noise, {errors[1]:.3f} after repair."
+    )
+    lead = "Gaussian noise was added to real images that training did not see."
+    return Section(f"{prefix}-noise", "Noise taken away", lead, [Row(pictures), Note(note)])
+
+
+def image_error(clean: pa.Table, other: pa.Table, name: str) -> float:
+    """Return the root mean square difference of two columns of images, as a share of the first's range."""
+    first, second = (images_of(table, name).astype(np.float64) for table in (clean, other))
+    low, high = _range(clean, name)
+    return float(np.sqrt(np.mean((first - second) ** 2)) / max(high - low, 1e-12))
+
+
+def _range(table: pa.Table, name: str) -> tuple[float, float]:
+    images = images_of(table, name)
+    return float(images.min()), float(images.max())
+
+
+def _picture(images: Any, reach: tuple[float, float], title: str, *, columns: int) -> Image:
+    drawn = montage(images, low=reach[0], high=reach[1], columns=columns)
+    return Image(data_uri(drawn), title, f"{title}: {len(images)} images")
+
+
+def _is_array(kind: pa.DataType) -> bool:
+    import pyarrow as pa  # noqa: PLC0415 - annotations aside, this is its only use here
+
+    return isinstance(kind, pa.BaseExtensionType) or bool(pa.types.is_nested(kind))

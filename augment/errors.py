@@ -1,0 +1,198 @@
+"""Everything that can go wrong, as one tree. Knows no transport.
+
+::
+
+    AugmentError
+    |- InvalidInputError (ValueError)   the caller can mend it; carries `violations`
+    |  |- DataFileError                 a data file: missing, empty, ragged, mixed types
+    |  |- SchemaError                   a schema, or a table that does not fit its schema
+    |  |- RecordsError                  records sent to a model that its schema refuses
+    |  `- RequestError                  a parameter out of its range
+    |- NotFoundError (LookupError)
+    |  |- ModelNotFoundError            no such model name
+    |  |- VersionNotFoundError          the model has no such version
+    |  `- ColumnNotFoundError           the records have no such column
+    |- UnsupportedError                 the model has no graph for the wanted operation
+    |- BundleError                      a bundle cannot be used
+    |  |- BundleCorruptError            a file missing, changed, or answering otherwise than recorded
+    |  |- BundleVersionError            a newer format than this library reads
+    |  `- BundleUnsafeError             external data, a path that leaves the directory, a link
+    |- PublishError                     a bundle or file could not be written; earlier versions are whole
+    |- TrainingError                    training cannot go on: divergence, no rows to learn from
+    `- ExportError                      torch and onnxruntime disagree past the tolerance
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AugmentError",
+    "BundleCorruptError",
+    "BundleError",
+    "BundleUnsafeError",
+    "BundleVersionError",
+    "ColumnNotFoundError",
+    "DataFileError",
+    "ExportError",
+    "InvalidInputError",
+    "ModelNotFoundError",
+    "NotFoundError",
+    "PublishError",
+    "RecordsError",
+    "RequestError",
+    "SchemaError",
+    "TrainingError",
+    "UnsupportedError",
+    "VersionNotFoundError",
+    "Violation",
+]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule.
+
+    Attributes:
+        field: Where: a parameter (`rows`), a column (`columns.age`), or a cell
+            (`columns.age.rows[17]`, counted from 0 over data rows).
+        rule: What must hold, e.g. `must be in [1, 1000000]`.
+        value: What was found, as text, e.g. `0`.
+        remedy: What to do about it; may be empty where the rule says it all.
+    """
+
+    field: str
+    rule: str
+    value: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.field} {self.rule}, got {self.value}"
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+
+class AugmentError(Exception):
+    """The root: catch this to catch all that this library raises on purpose."""
+
+
+class InvalidInputError(AugmentError, ValueError):
+    """The caller's input breaks a rule. Nothing was changed or lost.
+
+    Attributes:
+        violations: The broken rules, at least one.
+        context: What was being read, e.g. a file's path; may be empty.
+    """
+
+    def __init__(self, *violations: Violation, context: str = "") -> None:
+        if not violations:
+            msg = "an InvalidInputError needs at least one violation"
+            raise TypeError(msg)
+        self.violations = violations
+        self.context = context
+        lines = "; ".join(str(violation) for violation in violations)
+        super().__init__(f"{context}: {lines}" if context else lines)
+
+    @classmethod
+    def of(  # the common case: one violation
+        cls, field: str, rule: str, value: object, remedy: str = "", *, context: str = ""
+    ) -> InvalidInputError:
+        """Return the error for one broken rule; `value` is shown cut to 80 characters."""
+        return cls(Violation(field, rule, shorten(value), remedy), context=context)
+
+
+class DataFileError(InvalidInputError):
+    """A data file cannot be read as a table; `context` is its path."""
+
+
+class SchemaError(InvalidInputError):
+    """A schema breaks a rule, or a table does not fit its schema."""
+
+
+class RecordsError(InvalidInputError):
+    """Records sent to a model do not fit the model's schema."""
+
+
+class RequestError(InvalidInputError):
+    """A parameter is out of its range."""
+
+
+class NotFoundError(AugmentError, LookupError):
+    """Something named does not exist.
+
+    Attributes:
+        name: What was asked for.
+        available: What there is instead, possibly cut short.
+    """
+
+    kind = "item"
+
+    def __init__(self, name: str, available: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.available = available
+        there = ", ".join(available) if available else "none"
+        super().__init__(f"no {self.kind} {name!r}; there is: {there}")
+
+
+class ModelNotFoundError(NotFoundError):
+    """No model of that name is hosted or stored."""
+
+    kind = "model"
+
+
+class VersionNotFoundError(NotFoundError):
+    """The model has no such version; `name` is `model/version`."""
+
+    kind = "model version"
+
+
+class ColumnNotFoundError(NotFoundError):
+    """The records or the schema have no such column."""
+
+    kind = "column"
+
+
+class UnsupportedError(AugmentError):
+    """The model has no graph for the wanted operation."""
+
+
+class BundleError(AugmentError):
+    """A bundle cannot be used. `path` is the bundle's directory."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"bundle {self.path}: {reason}")
+
+
+class BundleCorruptError(BundleError):
+    """A file is missing or changed, or a graph answers otherwise than recorded."""
+
+
+class BundleVersionError(BundleError):
+    """The bundle's format is newer than this library reads."""
+
+
+class BundleUnsafeError(BundleError):
+    """The bundle holds what no bundle may: external data, a link, a path that leaves it."""
+
+
+class PublishError(AugmentError):
+    """Writing failed (disk full, permission). What was there before is whole."""
+
+
+class TrainingError(AugmentError):
+    """Training cannot start or go on."""
+
+
+class ExportError(AugmentError):
+    """An exported graph does not compute what the torch module computes."""
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """Return `repr(value)` cut to `limit` characters, for messages.
+
+    >>> shorten("a" * 100, 10)
+    "'aaaaaa..."
+    """
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,33 @@
+"""Autoencoders in torch: modules, their likelihoods, their priors, and the graphs that leave torch."""
+
+from __future__ import annotations
+
+from augment.models.batch import Batch, LossParts
+from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
+from augment.models.distribution import Best, Noise, RecordDistribution
+from augment.models.graphs import denoiser_graphs, vae_graphs
+from augment.models.priors import GaussianMixture, Prior, StandardNormal
+from augment.models.trainable import Graph, Port, Trainable
+from augment.models.vae import Posterior, Vae, VaeOptions
+
+__all__ = [
+    "Batch",
+    "Best",
+    "Denoiser",
+    "DenoiserOptions",
+    "GaussianMixture",
+    "Graph",
+    "LossParts",
+    "Noise",
+    "Port",
+    "Posterior",
+    "Prediction",
+    "Prior",
+    "RecordDistribution",
+    "StandardNormal",
+    "Trainable",
+    "Vae",
+    "VaeOptions",
+    "denoiser_graphs",
+    "vae_graphs",
+]

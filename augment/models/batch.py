@@ -1,0 +1,70 @@
+"""Encoded records as tensors, and the losses that models compute on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from augment.data.layout import Encoded
+
+__all__ = ["Batch", "LossParts"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Encoded records on a device; the tensor twin of `augment.data.layout.Encoded`.
+
+    Attributes:
+        tokens: int32, shape (N, C).
+        residuals: float32 in [0, 1], shape (N, C).
+        arrays: float32, standardised, shape (N, D); D may be 0.
+    """
+
+    tokens: Tensor
+    residuals: Tensor
+    arrays: Tensor
+
+    @classmethod
+    def from_encoded(cls, encoded: Encoded) -> Batch:
+        """Copy encoded records."""
+        return cls(
+            torch.tensor(encoded.tokens, dtype=torch.int32),
+            torch.tensor(encoded.residuals, dtype=torch.float32),
+            torch.tensor(encoded.arrays, dtype=torch.float32),
+        )
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the records on `device`."""
+        return Batch(self.tokens.to(device), self.residuals.to(device), self.arrays.to(device))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def rows(self, index: Tensor) -> Batch:
+        """Gather the records at `index` (int64, shape (M,))."""
+        return Batch(self.tokens[index], self.residuals[index], self.arrays[index])
+
+    def split(self, rows: int) -> list[Batch]:
+        """Cut into batches of at most `rows` records, in order."""
+        parts = zip(self.tokens.split(rows), self.residuals.split(rows), self.arrays.split(rows), strict=True)
+        return [Batch(*part) for part in parts]
+
+
+@dataclass(frozen=True)
+class LossParts:
+    """What a model wants smaller, in nats a record.
+
+    Attributes:
+        total: The scalar to differentiate.
+        parts: Detached scalars by name, for people to watch; they need not add up to `total`.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Tensor]

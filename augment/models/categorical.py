@@ -1,0 +1,158 @@
+"""Token columns computed side by side: their logits, and what is done with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from augment.models.blocks import linear
+from augment.models.columns import first_tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.data.layout import Layout
+
+__all__ = ["BestTokens", "CategoricalHead"]
+
+_MANY_TOKENS = 512
+_FACTOR_WIDTH = 64
+_START_GAIN = 0.1
+_NEVER = -1e9
+_RAREST = 1e-4
+
+
+@dataclass(frozen=True)
+class BestTokens:
+    """The tokens that stand for distributions; each tensor has shape (N, K).
+
+    Attributes:
+        tokens: int32.
+        residuals: Where inside the token's bin, in [0, 1].
+        probability: Of the token.
+    """
+
+    tokens: Tensor
+    residuals: Tensor
+    probability: Tensor
+
+
+class CategoricalHead(nn.Module):
+    """Logits of a group of K columns: shape (N, width) to (N, K, V), V being the largest vocabulary.
+
+    Tokens that a column does not have, and token 0 of one that is never missing, get the logit -1e9 and
+    so the probability 0. Biases start at the logarithms of the training frequencies, so that training
+    need not learn the marginals. Where V is above 512 the matrix has rank 64: 4,000 levels cost like 700,
+    and rare ones borrow from one another.
+    """
+
+    index: Tensor
+    vocabulary: Tensor
+    never: Tensor
+    last: Tensor
+    may_miss: Tensor
+    always_missing: Tensor
+
+    def __init__(
+        self, layout: Layout, columns: tuple[int, ...], width: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        sizes = [layout.vocab_sizes[i] for i in columns]
+        firsts = [first_tokens(layout)[i] for i in columns]
+        self.shape = (len(columns), max(sizes))
+        self.ordered = layout.ordered[columns[0]]
+        self.narrow = linear(width, _FACTOR_WIDTH, generator) if max(sizes) > _MANY_TOKENS else None
+        inputs = _FACTOR_WIDTH if self.narrow is not None else width
+        self.logits = linear(inputs, len(columns) * max(sizes), generator, gain=_START_GAIN)
+        bias, never = torch.zeros(self.shape), torch.full(self.shape, _NEVER)
+        for row, (column, size, first) in enumerate(zip(columns, sizes, firsts, strict=True)):
+            bias[row, :size] = torch.from_numpy(np.log(np.maximum(layout.frequencies[column], _RAREST)))
+            never[row, first:size] = 0
+        with torch.no_grad():
+            self.logits.bias.copy_(bias.flatten())
+        self.register_buffer("index", torch.tensor(columns), persistent=False)
+        vocabulary = torch.arange(self.shape[1], dtype=torch.int32)
+        self.register_buffer("vocabulary", vocabulary, persistent=False)
+        self.register_buffer("never", never, persistent=False)
+        self.register_buffer("last", torch.tensor(sizes, dtype=torch.int32) - 1, persistent=False)
+        self.register_buffer("may_miss", torch.tensor(firsts) == 0, persistent=False)
+        self.register_buffer("always_missing", torch.tensor(sizes) == 1, persistent=False)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the logits."""
+        if self.narrow is not None:
+            hidden = self.narrow(hidden)
+        logits: Tensor = self.logits(hidden)
+        return logits.unflatten(1, self.shape) + self.never
+
+    def lean_to(self, logits: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
+        """Return `logits` with that of each given token raised: all columns' tokens and weights (N, C)."""
+        given = tokens.index_select(1, self.index).unsqueeze(2)
+        raised = (given == self.vocabulary) * weight.index_select(1, self.index).unsqueeze(2)
+        return logits + raised
+
+    def nll(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """Return the cells' negative log-likelihoods in nats: all columns' tokens (N, C) to (N, K).
+
+        An unknown value (token 0 of a column that is never missing) counts 0.
+        """
+        target = tokens.index_select(1, self.index)
+        log_probability = torch.log_softmax(logits, dim=2).gather(2, target.long().unsqueeze(2)).squeeze(2)
+        return -log_probability * ((target > 0) | self.may_miss)
+
+    def draw(self, logits: Tensor, token_u: Tensor) -> Tensor:
+        """Draw tokens by the inverse of their cumulative distribution: (N, C) uniform to (N, K) int32.
+
+        Token 0 at probability 0 is never drawn, because a uniform number is above 0. The cumulative sum
+        may end a little below 1 by rounding; what lies past it goes to the column's last token.
+        """
+        uniform = token_u.index_select(1, self.index).unsqueeze(2)
+        cumulative = torch.softmax(logits, dim=2).cumsum(2)
+        return torch.minimum((cumulative < uniform).sum(2, dtype=torch.int32), self.last)
+
+    def best(self, logits: Tensor, *, missing: bool) -> BestTokens:
+        """Return the median token of ordered columns and the most likely one of the others.
+
+        Args:
+            logits: Shape (N, K, V).
+            missing: Whether a cell may come out missing: where that is likelier than the best value, in
+                ordered columns likelier than all values together. Columns that are always missing do.
+        """
+        if self.shape[1] == 1:
+            only = torch.ones_like(logits[:, :, 0])
+            return BestTokens(torch.zeros_like(only, dtype=torch.int32), 0.5 * only, only)
+        absent = torch.softmax(logits, dim=2)[:, :, 0]
+        values = torch.softmax(logits[:, :, 1:], dim=2)
+        tokens, residuals, probability = _median(values) if self.ordered else _mode(values)
+        rival = 0.5 if self.ordered else probability * (1 - absent)
+        may_miss = self.may_miss if missing else self.always_missing
+        gone = (absent > rival) & may_miss
+        return BestTokens(
+            torch.minimum(tokens, self.last) * ~gone,
+            torch.where(gone, 0.5, residuals),
+            torch.where(gone, absent, probability * (1 - absent) if missing else probability),
+        )
+
+
+def _mode(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the most likely token (from 1, int32), the middle of it, and its probability."""
+    probability, token = probabilities.max(dim=2)
+    return token.int() + 1, torch.full_like(probability, 0.5), probability
+
+
+def _median(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where the cumulative distribution passes 1/2: token (from 1, int32), residual, probability.
+
+    Worked example: probabilities 0.2, 0.6, 0.2 pass 1/2 in the second token, (0.5 - 0.2) / 0.6 = half
+    of the way through it: token 2, residual 0.5, probability 0.6.
+    """
+    cumulative = probabilities.cumsum(2)
+    token = (cumulative[:, :, :-1] < 0.5).sum(2, keepdim=True)  # noqa: PLR2004 - the median
+    probability = probabilities.gather(2, token)
+    below = cumulative.gather(2, token) - probability
+    residual = ((0.5 - below) / probability).clamp(0, 1)
+    return token.squeeze(2).int() + 1, residual.squeeze(2), probability.squeeze(2)

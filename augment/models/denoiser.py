@@ -1,0 +1,145 @@
+"""The denoising autoencoder: any part of a record, possibly wrong, to the whole clean record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from augment.models.batch import Batch, LossParts
+from augment.models.blocks import Trunk, linear
+from augment.models.corruption import Corruption, CorruptionOptions, corrupt
+from augment.models.embedding import RecordEmbedding
+from augment.models.heads import RecordHead
+from augment.models.trainable import Trainable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.data.layout import Layout
+    from augment.models.distribution import RecordDistribution
+
+_FIRST_TRUST = -2.0
+
+__all__ = ["Denoiser", "DenoiserOptions", "Prediction"]
+
+
+@dataclass(frozen=True)
+class DenoiserOptions:
+    """What a `Denoiser` is made of.
+
+    Attributes:
+        hidden: Width of the hidden layers.
+        layers: Hidden layers.
+        dropout: Rate in the hidden layers.
+        observed_weight: Weight of the observed cells of doubted records beside the hidden cells.
+        corruption: What training records suffer.
+    """
+
+    hidden: int = 384
+    layers: int = 3
+    dropout: float = 0.1
+    observed_weight: float = 1.0
+    corruption: CorruptionOptions = CorruptionOptions()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a `Denoiser` makes of N records.
+
+    Attributes:
+        record: The distribution of each clean cell.
+        intact: Logits that each given cell is right, shape (N, C).
+    """
+
+    record: RecordDistribution
+    intact: Tensor
+
+
+class Denoiser(Trainable):
+    """A masked denoising autoencoder.
+
+    Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders (2008); hiding a
+    random number of columns makes it an order-agnostic autoregressive model (Uria, Murray and Larochelle
+    2014; Hoogeboom et al., Autoregressive Diffusion Models, 2022). An input flag, `doubt`, tells it
+    whether the given cells may be wrong: to generate or condition they are right by decree. The logit of a
+    given token is raised by what the hidden state trusts it, so that copying need not be learnt token by
+    token.
+    """
+
+    def __init__(self, layout: Layout, options: DenoiserOptions, generator: torch.Generator) -> None:
+        super().__init__()
+        self.options = options
+        self.embedding = RecordEmbedding(layout, generator)
+        self.trunk = Trunk(
+            self.embedding.width + 1,
+            options.hidden,
+            layers=options.layers,
+            rate=options.dropout,
+            generator=generator,
+        )
+        self.head = RecordHead(layout, options.hidden, generator)
+        self.intact = linear(options.hidden, len(layout.names), generator, gain=0.1)
+        elements = layout.array_width
+        self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
+        self.surprise = nn.Parameter(torch.zeros(len(layout.names)))
+        self.trust = linear(options.hidden, len(layout.names), generator, gain=0.1)
+
+    def forward(
+        self, batch: Batch, observed: Tensor, doubt: Tensor, generator: torch.Generator | None = None
+    ) -> Prediction:
+        """Predict clean records.
+
+        Args:
+            batch: What is given.
+            observed: 1 where a cell is given, 0 where it is to be predicted: float32, (N, C).
+            doubt: 1 where the given cells may be wrong, 0 where they are right: float32, (N, 1).
+            generator: For dropout; None for none.
+        """
+        inputs = torch.cat([self.embedding(batch, observed), doubt], dim=1)
+        hidden = self.trunk(inputs, generator)
+        base: RecordDistribution = self.head(hidden)
+        seen = self.embedding.seen(batch, observed)
+        cells = self.trust(hidden) * seen
+        elements = self._element_trust(hidden) * seen.index_select(1, self.embedding.owners)
+        surprise = torch.log1p(base.nll(batch).detach().clamp(min=0))
+        intact = self.intact(hidden) + self.surprise * surprise
+        return Prediction(base.leaning_to(batch, cells, elements), intact)
+
+    def _element_trust(self, hidden: Tensor) -> Tensor:
+        """Return how far each array element is believed, 0 to 1: (N, D)."""
+        if self.element_trust is None:
+            return hidden[:, :0]
+        return torch.sigmoid(self.element_trust(hidden) + _FIRST_TRUST)
+
+    def loss(
+        self, batch: Batch, generator: torch.Generator, *, progress: float = 1.0  # noqa: ARG002 - no schedule
+    ) -> LossParts:
+        """Return the loss in nats a record: hidden cells, plus observed cells, plus finding the wrong."""
+        corruption = corrupt(batch, self.head.spans, self.options.corruption, generator)
+        prediction = self(corruption.batch, corruption.observed, corruption.doubt, generator)
+        cells = prediction.record.nll(batch)
+        hidden = _hidden_loss(cells, corruption.observed)
+        doubted = corruption.observed * corruption.doubt
+        observed = (cells * doubted).sum(1).mean()
+        finding = functional.binary_cross_entropy_with_logits(
+            prediction.intact, corruption.intact, weight=doubted, reduction="none"
+        )
+        detection = finding.sum(1).mean()
+        total = hidden + self.options.observed_weight * observed + detection
+        parts = {"hidden": hidden, "observed": observed, "detection": detection}
+        return LossParts(total, {name: part.detach() for name, part in parts.items()})
+
+
+def _hidden_loss(cells: Tensor, observed: Tensor) -> Tensor:
+    """Return the loss of the hidden cells as if every column had been hidden, in nats a record.
+
+    A record with h of C columns hidden counts C / h times the sum over them (Uria et al. 2014, eq. 6),
+    so that each number of hidden columns weighs the same.
+    """
+    hidden = 1 - observed
+    count = hidden.sum(1)
+    return ((cells * hidden).sum(1) * hidden.shape[1] / count.clamp(min=1)).mean()

@@ -1,0 +1,148 @@
+"""The distribution of a record given a hidden state: independent cells, categorical or Gaussian."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from augment.models.batch import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.models.categorical import CategoricalHead
+    from augment.models.columns import ArraySpan
+
+__all__ = ["Best", "Noise", "RecordDistribution", "RecordShape"]
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What a draw is made from.
+
+    Attributes:
+        token_u: Uniform in (0, 1), shape (N, C).
+        residual_u: Uniform in (0, 1), shape (N, C).
+        array_normal: Standard normal, shape (N, D).
+    """
+
+    token_u: Tensor
+    residual_u: Tensor
+    array_normal: Tensor
+
+
+@dataclass(frozen=True)
+class Best:
+    """The records that stand for a distribution.
+
+    Attributes:
+        records: The records.
+        probability: Of the chosen tokens, shape (N, C).
+    """
+
+    records: Batch
+    probability: Tensor
+
+
+@dataclass(frozen=True)
+class RecordShape:
+    """How the parts of a record lie in the tensors of a `RecordDistribution`.
+
+    Attributes:
+        places: Where the heads' columns, side by side, hold column 0, 1, ...: int64, shape (C,).
+        spans: The array columns.
+        owners: The presence column of each array element: int64, shape (D,).
+    """
+
+    places: Tensor
+    spans: tuple[ArraySpan, ...]
+    owners: Tensor
+
+
+@dataclass(frozen=True)
+class RecordDistribution:
+    """A distribution over records of N rows.
+
+    Attributes:
+        shape: How a record's parts lie.
+        heads: The groups of token columns.
+        logits: Of each group, shape (N, K, V).
+        mean: Of the array elements, shape (N, D).
+        scale: Their standard deviations, shape (N, D).
+    """
+
+    shape: RecordShape
+    heads: tuple[CategoricalHead, ...]
+    logits: tuple[Tensor, ...]
+    mean: Tensor
+    scale: Tensor
+
+    def leaning_to(self, given: Batch, cells: Tensor, elements: Tensor) -> RecordDistribution:
+        """Return the distribution pulled towards given records.
+
+        Args:
+            given: The records.
+            cells: What to add to the logit of each given token: (N, C).
+            elements: How far each array element's mean moves towards the given one, 0 to 1: (N, D).
+        """
+        groups = zip(self.heads, self.logits, strict=True)
+        logits = tuple(head.lean_to(own, given.tokens, cells) for head, own in groups)
+        if not self.shape.spans:
+            return replace(self, logits=logits)
+        return replace(self, logits=logits, mean=torch.lerp(self.mean, given.arrays, elements))
+
+    def nll(self, batch: Batch) -> Tensor:
+        """Return the negative log-likelihood of each cell in nats: (N, C).
+
+        An array's elements count in its presence column, where it is present.
+        """
+        groups = zip(self.heads, self.logits, strict=True)
+        cells = self._in_order([head.nll(logits, batch.tokens) for head, logits in groups])
+        if not self.shape.spans:
+            return cells
+        first = self.shape.spans[0].presence
+        present = (batch.tokens[:, first:] == 1).to(cells.dtype)
+        arrays = cells[:, first:] + present * self._array_nll(batch.arrays)
+        return torch.cat([cells[:, :first], arrays], dim=1)
+
+    def draw(self, noise: Noise) -> Batch:
+        """Draw records: tokens by the inverse of their cumulative distribution, arrays as Gaussians."""
+        groups = zip(self.heads, self.logits, strict=True)
+        tokens = self._in_order([head.draw(logits, noise.token_u) for head, logits in groups])
+        return Batch(tokens, noise.residual_u, self._where_present(tokens, noise.array_normal))
+
+    def best(self, *, missing: bool) -> Best:
+        """Return medians of ordered columns, the most likely tokens of the others, means of arrays.
+
+        Args:
+            missing: Whether cells may come out missing.
+        """
+        groups = zip(self.heads, self.logits, strict=True)
+        best = [head.best(logits, missing=missing) for head, logits in groups]
+        tokens = self._in_order([group.tokens for group in best])
+        residuals = self._in_order([group.residuals for group in best])
+        probability = self._in_order([group.probability for group in best])
+        return Best(Batch(tokens, residuals, self._where_present(tokens, None)), probability)
+
+    def _in_order(self, groups: list[Tensor]) -> Tensor:
+        """Put the groups' columns (N, K) into the order of the record: (N, C)."""
+        return torch.cat(groups, dim=1).index_select(1, self.shape.places)
+
+    def _array_nll(self, arrays: Tensor) -> Tensor:
+        """Return the negative log-likelihood of each array in nats: (N, arrays)."""
+        standard = (arrays - self.mean) / self.scale
+        elements = 0.5 * standard * standard + self.scale.log() + _HALF_LOG_TWO_PI
+        widths = [span.stop - span.start for span in self.shape.spans]
+        return torch.cat([part.sum(1, keepdim=True) for part in elements.split(widths, dim=1)], dim=1)
+
+    def _where_present(self, tokens: Tensor, standard: Tensor | None) -> Tensor:
+        """Return the mean, or `mean + scale * standard`, where the array is present, else 0: (N, D)."""
+        if not self.shape.spans:
+            return self.mean
+        arrays = self.mean if standard is None else self.mean + self.scale * standard
+        return arrays * (tokens.index_select(1, self.shape.owners) == 1)

@@ -1,0 +1,90 @@
+"""Encoded records as one vector: token embeddings, numbers by value, flags, arrays."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from augment.models.columns import element_columns, must_be_known
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.data.layout import Layout
+    from augment.models.batch import Batch
+
+__all__ = ["RecordEmbedding"]
+
+_OCTAVES = 6
+_NUMBER_FEATURES = 2 + 2 * _OCTAVES
+
+
+class RecordEmbedding(nn.Module):
+    """Shape: a `Batch` of N records and flags (N, C) to (N, `width`).
+
+    A cell gives its token's embedding and a flag "observed". An ordered column's cell gives its value
+    as well: rank, standardised value, and sine and cosine of the rank at 6 octaves, because bins alone
+    hide that neighbours are alike. A cell that is not observed gives zeros. Token 0 of a column that is
+    never missing says "unknown" (e.g. a category unseen in training) and counts as not observed.
+    """
+
+    offsets: Tensor
+    known: Tensor
+    owners: Tensor
+    ordered: Tensor
+    numbers: Tensor
+
+    def __init__(self, layout: Layout, generator: torch.Generator, *, token_width: int = 12) -> None:
+        super().__init__()
+        columns = len(layout.names)
+        ordered = [i for i, column_ordered in enumerate(layout.ordered) if column_ordered]
+        starts = list(accumulate(layout.vocab_sizes, initial=0))[:-1]
+        self.tokens = nn.utils.skip_init(nn.Embedding, sum(layout.vocab_sizes), token_width)
+        nn.init.normal_(self.tokens.weight, 0.0, 1 / math.sqrt(token_width), generator=generator)
+        self.width = columns * (token_width + 1) + len(ordered) * _NUMBER_FEATURES + layout.array_width
+        ranks = torch.from_numpy(np.concatenate(layout.ranks).astype(np.float32))
+        values = torch.from_numpy(np.concatenate(layout.values).astype(np.float32))
+        constants = {
+            "offsets": torch.tensor(starts, dtype=torch.int32),
+            "known": must_be_known(layout),
+            "owners": element_columns(layout),
+            "ordered": torch.tensor(ordered, dtype=torch.int64),
+            "numbers": torch.stack([ranks[:, 0], ranks[:, 1] - ranks[:, 0], values], dim=1),
+        }
+        for name, constant in constants.items():
+            self.register_buffer(name, constant, persistent=False)
+
+    def forward(self, batch: Batch, observed: Tensor) -> Tensor:
+        """Embed records; `observed` is 1 where a cell may be seen: float32, (N, C)."""
+        observed = self.seen(batch, observed)
+        packed = batch.tokens + self.offsets
+        cells: Tensor = self.tokens(packed) * observed.unsqueeze(-1)
+        features = [cells.flatten(1), observed]
+        if len(self.ordered):
+            features.append(self._numbers(batch, packed, observed))
+        if len(self.owners):
+            features.append(batch.arrays * observed.index_select(1, self.owners))
+        return torch.cat(features, dim=1)
+
+    def seen(self, batch: Batch, observed: Tensor) -> Tensor:
+        """Return `observed` with cells of unknown value taken out."""
+        unknown = (batch.tokens == 0).to(observed.dtype) * self.known
+        return observed * (1 - unknown)
+
+    def _numbers(self, batch: Batch, packed: Tensor, observed: Tensor) -> Tensor:
+        """Return the features of ordered columns: (N, columns * features); missing cells are zeros."""
+        present = (batch.tokens > 0).to(observed.dtype) * observed
+        low, width, value = functional.embedding(
+            packed.index_select(1, self.ordered), self.numbers
+        ).split(1, dim=-1)
+        rank = low + batch.residuals.index_select(1, self.ordered).unsqueeze(-1) * width
+        octaves = torch.pi * 2.0 ** torch.arange(_OCTAVES, device=rank.device)
+        angles = rank * octaves
+        features = torch.cat([rank, value, angles.sin(), angles.cos()], dim=-1)
+        return (features * present.index_select(1, self.ordered).unsqueeze(-1)).flatten(1)

@@ -1,0 +1,125 @@
+"""What leaves torch: each operation of the models as a module of tensors in, tensors out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from augment.models.batch import Batch
+from augment.models.distribution import Noise
+from augment.models.trainable import Graph, Port, array_ports, record_ports
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.data.layout import Layout
+    from augment.models.denoiser import Denoiser
+    from augment.models.priors import Prior
+    from augment.models.vae import Vae
+
+__all__ = ["denoiser_graphs", "vae_graphs"]
+
+
+def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
+    """Return the graphs `vae_sample`, `encode`, `decode` and `score`."""
+    columns, latent = len(layout.names), vae.options.latent_dim
+    records = record_ports(layout)
+    token_noise = (Port("token_u", "float32", columns), Port("residual_u", "float32", columns))
+    noise = (*prior.ports, *token_noise, *array_ports("array_normal", layout))
+    point, spread = Port("latent", "float32", latent), Port("latent_scale", "float32", latent)
+    score = Port("score", "float32", None)
+    return (
+        Graph("vae_sample", _Sample(vae, prior), noise, records),
+        Graph("encode", _Encode(vae), records, (point, spread)),
+        Graph("decode", _Decode(vae), (point,), records),
+        Graph("score", _Score(vae), records, (score,)),
+    )
+
+
+def denoiser_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
+    """Return the graph `denoise`. Its outputs are called `clean_tokens` and so on: ONNX names are unique."""
+    columns = len(layout.names)
+    inputs = (*record_ports(layout), Port("observed", "float32", columns))
+    judgement = (Port("probability", "float32", columns), Port("intact", "float32", columns))
+    outputs = (*record_ports(layout, prefix="clean_"), *judgement)
+    return (Graph("denoise", _Denoise(denoiser, bool(layout.array_width)), inputs, outputs),)
+
+
+def _record(tensors: tuple[Tensor, ...]) -> Batch:
+    """Return `(tokens, residuals[, arrays])` as a batch."""
+    tokens, residuals, *arrays = tensors
+    return Batch(tokens, residuals, arrays[0] if arrays else residuals[:, :0])
+
+
+def _tensors(batch: Batch) -> tuple[Tensor, ...]:
+    """Return a batch as `(tokens, residuals[, arrays])`."""
+    cells = (batch.tokens, batch.residuals)
+    return (*cells, batch.arrays) if batch.arrays.shape[1] else cells
+
+
+class _Sample(nn.Module):
+    """Noise of the prior, then of tokens, residuals and arrays, to records."""
+
+    def __init__(self, vae: Vae, prior: Prior) -> None:
+        super().__init__()
+        self.vae = vae
+        self.prior = prior
+
+    def forward(self, *noise: Tensor) -> tuple[Tensor, ...]:
+        split = len(self.prior.ports)
+        latent = self.prior(*noise[:split])
+        token_u, residual_u, *normal = noise[split:]
+        array_normal = normal[0] if normal else token_u[:, :0]
+        return _tensors(self.vae.decode(latent).draw(Noise(token_u, residual_u, array_normal)))
+
+
+class _Encode(nn.Module):
+    def __init__(self, vae: Vae) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, *record: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.vae.encode(_record(record))
+        return posterior.mean, posterior.scale
+
+
+class _Decode(nn.Module):
+    def __init__(self, vae: Vae) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, *latent: Tensor) -> tuple[Tensor, ...]:
+        return _tensors(self.vae.decode(latent[0]).best(missing=True).records)
+
+
+class _Score(nn.Module):
+    """The negative evidence lower bound at the posterior mean, in nats: odd records score higher."""
+
+    def __init__(self, vae: Vae) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, *record: Tensor) -> tuple[Tensor]:
+        batch = _record(record)
+        posterior = self.vae.encode(batch)
+        return (self.vae.decode(posterior.mean).nll(batch).sum(1) + posterior.divergence(),)
+
+
+class _Denoise(nn.Module):
+    """Records that may be wrong and the flags of the given cells, to clean records and confidences."""
+
+    def __init__(self, denoiser: Denoiser, arrays: bool) -> None:  # noqa: FBT001 - private
+        super().__init__()
+        self.denoiser = denoiser
+        self.inputs = 3 if arrays else 2
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        batch, observed = _record(tensors[: self.inputs]), tensors[-1]
+        doubt = torch.ones_like(observed[:, :1])
+        prediction = self.denoiser(batch, observed, doubt)
+        best = prediction.record.best(missing=False)
+        seen = self.denoiser.embedding.seen(batch, observed)
+        intact = torch.sigmoid(prediction.intact) * seen
+        return (*_tensors(best.records), best.probability, intact)

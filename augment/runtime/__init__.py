@@ -1,0 +1,10 @@
+"""Runs bundles with onnxruntime: generates, interpolates, denoises, encodes, decodes and scores records."""
+
+from __future__ import annotations
+
+from augment.runtime.checks import MAX_ROW
+from augment.runtime.model import MAX_STEPS, Model
+from augment.runtime.paths import Method
+from augment.runtime.results import Denoised, Latents, Records, Scores
+
+__all__ = ["MAX_ROW", "MAX_STEPS", "Denoised", "Latents", "Method", "Model", "Records", "Scores"]

@@ -1,0 +1,66 @@
+"""Codec and graphs together: records in, numbers through a graph, records out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from augment.data import Encoded
+from augment.runtime.blocks import run_in_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from augment.data import Codec
+    from augment.runtime.graph import Graph
+
+__all__ = ["Engine", "graph_inputs"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What every operation runs on.
+
+    Attributes:
+        codec: Records to tokens, residuals and arrays, and back.
+        graphs: The loaded graphs by role.
+        block_rows: How many rows a graph runs on, always.
+    """
+
+    codec: Codec
+    graphs: Mapping[str, Graph]
+    block_rows: int
+
+    def run(self, role: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return a graph's outputs for all rows of `inputs`."""
+        return run_in_blocks(self.graphs[role], inputs, block_rows=self.block_rows)
+
+    def encoded(self, role: str, outputs: Mapping[str, NDArray[Any]], prefix: str = "") -> Encoded:
+        """Return a graph's outputs, called `<prefix>tokens` and so on, as encoded records.
+
+        Raises:
+            BundleCorruptError: A token is outside its column's vocabulary. Nobody downstream checks
+                again, and Arrow reads beyond its buffers for a category that is not there.
+        """
+        tokens = outputs[f"{prefix}tokens"]
+        sizes = np.asarray(self.codec.layout.vocab_sizes)
+        if tokens.size and ((tokens.min(axis=0) < 0) | (tokens.max(axis=0) >= sizes)).any():
+            raise self.graphs[role].fault("gave a token outside its column's vocabulary")
+        arrays = outputs.get(f"{prefix}arrays")
+        if arrays is None:
+            arrays = np.zeros((len(tokens), 0), np.float32)
+        return Encoded(tokens, outputs[f"{prefix}residuals"], arrays)
+
+    def records(self, encoded: Encoded) -> pa.Table:
+        """Return encoded records as a table in the result schema."""
+        return pa.Table.from_batches([self.codec.decode(encoded)]).cast(self.codec.result_schema)
+
+
+def graph_inputs(encoded: Encoded) -> dict[str, NDArray[Any]]:
+    """Return encoded records as the inputs that graphs call `tokens`, `residuals` and `arrays`."""
+    return {"tokens": encoded.tokens, "residuals": encoded.residuals, "arrays": encoded.arrays}

@@ -1,0 +1,102 @@
+"""One ONNX graph, loaded: takes and gives whole blocks of rows, and never gives NaN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from augment.bundle.tensors import tensors_mismatch
+from augment.errors import BundleCorruptError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from augment.bundle import Bundle, GraphInfo
+
+__all__ = ["Graph", "load_graph"]
+
+_ONNX_TYPES = {"float32": "tensor(float)", "int32": "tensor(int32)"}
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A loaded graph.
+
+    Attributes:
+        role: What it does, e.g. `decode`.
+        info: Its inputs and outputs.
+        bundle_path: Where it came from, for messages.
+        session: The onnxruntime session; `run` may be called from several threads at once.
+    """
+
+    role: str
+    info: GraphInfo
+    bundle_path: str
+    session: onnxruntime.InferenceSession
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name.
+
+        Raises:
+            BundleCorruptError: The graph fails, gives other shapes than it says, or NaN or infinity.
+        """
+        names = [info.name for info in self.info.outputs]
+        feed = {info.name: inputs[info.name] for info in self.info.inputs}
+        try:
+            arrays = self.session.run(names, feed)
+        except Exception as exc:
+            raise self.fault(f"failed: {exc}") from exc
+        outputs = dict(zip(names, arrays, strict=True))
+        sides: dict[str, int] = {}
+        if reason := (
+            tensors_mismatch(feed, self.info.inputs, sides)
+            or tensors_mismatch(outputs, self.info.outputs, sides)
+        ):
+            raise self.fault(f"must give what the manifest says: {reason}")
+        for name, array in outputs.items():
+            if array.dtype == np.float32 and not np.isfinite(array).all():
+                raise self.fault(f"gave NaN or infinity in output {name!r}")
+        return outputs
+
+    def fault(self, what: str) -> BundleCorruptError:
+        """Return the error that says what this graph did wrong."""
+        return BundleCorruptError(self.bundle_path, f"graph {self.role!r} {what}")
+
+
+def load_graph(bundle: Bundle, role: str, *, threads: int) -> Graph:
+    """Return one of the bundle's graphs, ready to run on `threads` threads.
+
+    Raises:
+        BundleCorruptError: onnxruntime refuses it, or sees other inputs and outputs than the manifest.
+    """
+    info = bundle.manifest.graphs[role]
+    try:
+        session = onnxruntime.InferenceSession(
+            bundle.graph(role), _options(threads), providers=["CPUExecutionProvider"]
+        )
+    except Exception as exc:
+        raise BundleCorruptError(bundle.path, f"graph {role!r} cannot be loaded: {exc}") from exc
+    graph = Graph(role, info, str(bundle.path), session)
+    for infos, found in ((info.inputs, session.get_inputs()), (info.outputs, session.get_outputs())):
+        wanted = [(tensor.name, _ONNX_TYPES[tensor.dtype], list(tensor.shape)) for tensor in infos]
+        if wanted != [(tensor.name, tensor.type, list(tensor.shape)) for tensor in found]:
+            raise graph.fault(f"must have {wanted} as the manifest says, got {[t.name for t in found]}")
+    return graph
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    """Return options for answers that do not depend on the machine's load, and threads that do not spin."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.use_deterministic_compute = True
+    options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options

@@ -1,0 +1,41 @@
+"""Makes an engine of an opened bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment.data import Codec
+from augment.errors import BundleCorruptError, SchemaError
+from augment.runtime.cpus import available_cpus
+from augment.runtime.engine import Engine
+from augment.runtime.graph import load_graph
+from augment.runtime.replay import replay
+from augment.runtime.signatures import signature_fault
+
+if TYPE_CHECKING:
+    from augment.bundle import Bundle
+
+__all__ = ["load_engine"]
+
+_MOST_THREADS = 4
+
+
+def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> Engine:
+    """Load the codec and all graphs, check that they fit each other, and replay the golden rows.
+
+    Raises:
+        BundleCorruptError: Something does not fit or answers otherwise than recorded.
+    """
+    manifest = bundle.manifest
+    try:
+        codec = Codec(manifest.record_schema, manifest.encoding)
+        fault = signature_fault(manifest, codec.layout)
+    except (SchemaError, ValueError, ArithmeticError, LookupError, TypeError) as exc:
+        raise BundleCorruptError(bundle.path, f"the encoding does not fit the schema: {exc}") from exc
+    if fault:
+        raise BundleCorruptError(bundle.path, fault)
+    count = min(available_cpus(), _MOST_THREADS) if threads is None else threads
+    graphs = {role: load_graph(bundle, role, threads=count) for role in manifest.graphs}
+    if replay_golden:
+        replay(graphs, bundle.golden(), block_rows=manifest.block_rows)
+    return Engine(codec, graphs, manifest.block_rows)

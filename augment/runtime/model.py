@@ -1,0 +1,252 @@
+"""A bundle that runs: generates, interpolates, denoises, encodes, decodes, reconstructs and scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from augment.bundle import open_bundle
+from augment.errors import RecordsError, RequestError, UnsupportedError
+from augment.runtime.checks import checked_integer, checked_rows, checked_seed, checked_share
+from augment.runtime.denoising import denoised
+from augment.runtime.generation import generated_batches
+from augment.runtime.latents import decoded, posterior_means, run_on_records
+from augment.runtime.loading import load_engine
+from augment.runtime.paths import Method, path
+from augment.runtime.records_in import conformed, latent_matrix, latent_names
+from augment.runtime.results import Denoised, Latents, Records, Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from augment.bundle import Bundle, Manifest
+    from augment.data import Codec
+    from augment.runtime.engine import Engine
+
+__all__ = ["MAX_STEPS", "Model"]
+
+MAX_STEPS = 10_000
+_BULK_ROWS = 65_536
+_NEEDS = {
+    "interpolate": ("encode", "decode"),
+    "denoise": ("denoise",),
+    "encode": ("encode",),
+    "decode": ("decode",),
+    "reconstruct": ("encode", "decode"),
+    "score": ("score",),
+}
+
+
+class Model:
+    """One version of a model, ready. Every method may be called from several threads at once.
+
+    Tables that are given back are in the model's result schema, batches in its wire schema
+    (categories as dictionary codes). `open` makes one.
+
+    Example:
+        >>> model = Model.open("models/adult/1")  # doctest: +SKIP
+        >>> model.generate(1000, seed=7).to_pandas()  # doctest: +SKIP
+
+    Attributes:
+        path: The bundle's directory.
+        name: The model's name.
+        version: Larger is newer.
+        digest: sha256 over the manifest, in hex: names this very model for good.
+        manifest: What the bundle says about itself.
+        codec: Records to numbers and back.
+        samplers: Ways to generate, the default first.
+        operations: What can be asked of this model, e.g. `generate`, `denoise`.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        self.path: Path = bundle.path
+        self.name: str = bundle.name
+        self.version: int = bundle.version
+        self.digest: str = bundle.digest
+        self.manifest: Manifest = bundle.manifest
+        self.codec: Codec = engine.codec
+        self.samplers: tuple[str, ...] = bundle.manifest.samplers
+        able = [operation for operation, roles in _NEEDS.items() if set(roles) <= set(engine.graphs)]
+        self.operations: tuple[str, ...] = (*(["generate"] if self.samplers else []), *able)
+        self._engine = engine
+
+    @classmethod
+    def open(cls, path: Path | str, *, threads: int | None = None, replay_golden: bool = True) -> Model:
+        """Open, verify and load the bundle in a directory `<name>/<version>`.
+
+        Args:
+            path: The directory.
+            threads: For the arithmetic of one call; None: as many as this process may use, at most 4.
+            replay_golden: Whether to run the recorded inputs and compare.
+
+        Raises:
+            BundleError: The bundle is corrupt, unsafe, or of a newer format.
+        """
+        count = None if threads is None else checked_integer("threads", threads, 1, 1024)
+        bundle = open_bundle(path)
+        return cls(bundle, load_engine(bundle, threads=count, replay_golden=replay_golden))
+
+    @property
+    def result_schema(self) -> pa.Schema:
+        """The columns and types of the tables given back: those of the training file, without text."""
+        return self.codec.result_schema
+
+    @property
+    def wire_schema(self) -> pa.Schema:
+        """The columns and types of batches; `table.cast(model.result_schema)` makes results of them."""
+        return self.codec.wire_schema
+
+    def generate(self, rows: int, *, seed: int = 0, offset: int = 0, sampler: str | None = None) -> pa.Table:
+        """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
+
+        Raises:
+            RequestError: A parameter is out of its range.
+            UnsupportedError: The model cannot generate.
+        """
+        batches = self.generate_batches(rows, seed=seed, offset=offset, sampler=sampler, max_rows=_BULK_ROWS)
+        return pa.Table.from_batches(batches, self.wire_schema).cast(self.result_schema)
+
+    def generate_batches(
+        self,
+        rows: int,
+        *,
+        seed: int = 0,
+        offset: int = 0,
+        sampler: str | None = None,
+        max_rows: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the same records as `generate`, in constant memory and in the wire schema.
+
+        Args:
+            rows: How many, from 1.
+            seed: In [0, 2^64).
+            offset: The first row.
+            sampler: One of `samplers`; the first where none is given.
+            max_rows: Rows of each batch but the last; None: the rows of each block.
+
+        Raises:
+            RequestError: A parameter is out of its range; raised by the call, not by the first batch.
+            UnsupportedError: The model cannot generate.
+        """
+        self._require("generate")
+        count, first = checked_rows(rows, offset)
+        size = None if max_rows is None else checked_integer("max_rows", max_rows, 1, 2**31 - 1)
+        return generated_batches(
+            self._engine,
+            self._sampler(sampler),
+            seed=checked_seed(seed),
+            offset=first,
+            rows=count,
+            max_rows=size,
+        )
+
+    def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str = "linear") -> Records:
+        """Return `steps` records on the way from each row of `start` to that row of `end`.
+
+        Deterministic: the way is between posterior means, its first and last records are the
+        reconstructions of the two. Rows are pair after pair.
+
+        Raises:
+            RequestError: `steps` is not in [2, 10000] or `method` neither `linear` nor `slerp`.
+            RecordsError: The records do not fit the model, or the tables differ in length.
+            UnsupportedError: The model has no latent space.
+        """
+        self._require("interpolate")
+        count = checked_integer("steps", steps, 2, MAX_STEPS)
+        if method not in list(Method):
+            raise RequestError.of("method", f"must be one of {[str(each) for each in Method]}", method)
+        first, first_unseen = posterior_means(self._engine, start, "start")
+        last, last_unseen = posterior_means(self._engine, end, "end")
+        if len(first) != len(last):
+            raise RecordsError.of("end", f"must have as many rows as start ({len(first)})", len(last))
+        points = path(first, last, steps=count, method=Method(method))
+        records = decoded(self._engine, points.reshape(-1, points.shape[2]))
+        return Records(records, (*first_unseen, *last_unseen))
+
+    def denoise(self, table: pa.Table, *, threshold: float = 0.5) -> Denoised:
+        """Impute missing cells and repair those that do not fit the rest of their record.
+
+        Columns may be left out: they are imputed. Identifiers that are given stay; text is left out.
+        Every cell that is not changed keeps its bits. Array cells are always denoised.
+
+        Args:
+            table: The records.
+            threshold: A given cell is repaired where the probability that it is intact is below this;
+                0: impute only.
+
+        Raises:
+            RequestError: `threshold` is not in [0, 1].
+            RecordsError: The records do not fit the model.
+            UnsupportedError: The model cannot denoise.
+        """
+        self._require("denoise")
+        share = checked_share("threshold", threshold)
+        given = conformed(table, self.codec.schema, partial=True)
+        absent = frozenset(self.result_schema.names) - frozenset(table.column_names)
+        return denoised(self._engine, given, threshold=share, absent=absent)
+
+    def encode(self, table: pa.Table) -> Latents:
+        """Return the posterior mean of each record.
+
+        Raises:
+            RecordsError: The records do not fit the model.
+            UnsupportedError: The model has no encoder.
+        """
+        self._require("encode")
+        means, unseen = posterior_means(self._engine, table)
+        names = latent_names(means.shape[1])
+        return Latents(pa.table([pa.array(column) for column in means.T.copy()], names=names), unseen)
+
+    def decode(self, latent: pa.Table | NDArray[np.floating]) -> pa.Table:
+        """Return the most likely record of each latent vector.
+
+        Args:
+            latent: Columns `latent_0` and so on, or an array of shape (rows, latent width).
+
+        Raises:
+            RecordsError: The columns or the shape differ, or a number is missing, NaN or infinite.
+            UnsupportedError: The model has no decoder.
+        """
+        self._require("decode")
+        return decoded(self._engine, latent_matrix(latent, self.manifest.latent_dim))
+
+    def reconstruct(self, table: pa.Table) -> Records:
+        """Return each record encoded and decoded again.
+
+        Raises:
+            RecordsError: The records do not fit the model.
+            UnsupportedError: The model has no latent space.
+        """
+        self._require("reconstruct")
+        means, unseen = posterior_means(self._engine, table)
+        return Records(decoded(self._engine, means), unseen)
+
+    def score(self, table: pa.Table) -> Scores:
+        """Return how unusual each record is: the negative evidence lower bound in nats.
+
+        Raises:
+            RecordsError: The records do not fit the model.
+            UnsupportedError: The model cannot score.
+        """
+        self._require("score")
+        outputs, unseen = run_on_records(self._engine, "score", table)
+        return Scores(pa.table({"score": outputs["score"]}), unseen)
+
+    def _require(self, operation: str) -> None:
+        """Refuse an operation that the model has no graph for."""
+        if operation not in self.operations:
+            there = ", ".join(self.operations)
+            raise UnsupportedError(f"model {self.name}/{self.version} cannot {operation}; it can: {there}")
+
+    def _sampler(self, sampler: str | None) -> str:
+        """Return the wanted sampler, the default where none is given."""
+        if sampler is None:
+            return self.samplers[0]
+        if sampler not in self.samplers:
+            raise RequestError.of("sampler", f"must be one of {list(self.samplers)}", sampler)
+        return sampler

@@ -1,0 +1,49 @@
+"""Replays recorded inputs and refuses a bundle whose graphs no longer answer as they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.runtime.blocks import run_in_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from augment.bundle import GoldenCase
+    from augment.runtime.graph import Graph
+
+__all__ = ["replay"]
+
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+_EQUAL_SHARE = 0.99
+
+
+def replay(graphs: Mapping[str, Graph], cases: Iterable[GoldenCase], *, block_rows: int) -> None:
+    """Run all cases and compare.
+
+    Machines differ in their last bits, so floats may differ by 1e-3 of their size or 1e-4, and a
+    hundredth of the integers of a tensor may (draws so near a boundary that they fall on its other side).
+
+    Raises:
+        BundleCorruptError: An output differs by more.
+    """
+    for case in cases:
+        graph = graphs[case.graph]
+        outputs = run_in_blocks(graph, case.inputs, block_rows=block_rows)
+        for name, expected in case.outputs.items():
+            if not _agree(outputs[name], expected):
+                worst = np.abs(outputs[name].astype(np.float64) - expected).max()
+                raise graph.fault(f"output {name!r} differs from its golden rows by up to {worst:.6g}")
+
+
+def _agree(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+    """Say whether an output is what was recorded."""
+    if found.shape != expected.shape:
+        return False
+    if found.dtype == np.float32:
+        return bool(np.allclose(found, expected, rtol=_RELATIVE, atol=_ABSOLUTE))
+    return bool(np.mean(found == expected) >= _EQUAL_SHARE)

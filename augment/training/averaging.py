@@ -1,0 +1,80 @@
+"""The running average of a model's weights, which is steadier than the weights themselves."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+__all__ = ["BestWeights", "WeightAverage", "copy_weights", "set_weights"]
+
+
+def copy_weights(model: nn.Module) -> list[Tensor]:
+    """Return copies of the parameters, in their order."""
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+@torch.no_grad()
+def set_weights(model: nn.Module, weights: list[Tensor]) -> None:
+    """Set the parameters to copies of `weights`."""
+    for parameter, weight in zip(model.parameters(), weights, strict=True):
+        parameter.copy_(weight)
+
+
+class WeightAverage:
+    """An exponential average. Early on it forgets faster, so that it does not remember the start:
+    after `t` updates the decay is at most (1 + t) / (10 + t).
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self._updates = 0
+        self.weights = copy_weights(model)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the model's weights of now."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(self.weights, list(self._model.parameters()), 1 - decay)  # noqa: SLF001 - as torch.optim.swa_utils
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Put the averaged weights into the model for a while."""
+        own = copy_weights(self._model)
+        set_weights(self._model, self.weights)
+        try:
+            yield
+        finally:
+            set_weights(self._model, own)
+
+
+class BestWeights:
+    """The weights of the epoch with the lowest held-out loss so far; none at epoch 0."""
+
+    def __init__(self) -> None:
+        self.heldout_loss = math.inf
+        self.train_loss = math.inf
+        self.epoch = 0
+        self._weights: list[Tensor] = []
+
+    def offer(self, heldout_loss: float, train_loss: float, epoch: int, weights: list[Tensor]) -> bool:
+        """Keep a copy of the weights if their held-out loss is the lowest; returns whether it is."""
+        if heldout_loss >= self.heldout_loss:
+            return False
+        self.heldout_loss, self.train_loss, self.epoch = heldout_loss, train_loss, epoch
+        self._weights = [weight.clone() for weight in weights]
+        return True
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the kept weights into the model, for inference."""
+        set_weights(model, self._weights)
+        model.eval()

@@ -1,0 +1,165 @@
+"""From a table to a published bundle, in one call."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish
+from augment.data import Codec, conform
+from augment.errors import SchemaError
+from augment.models import Batch
+from augment.training.exported import export_graphs
+from augment.training.progress import Progress, Watcher
+from augment.training.run_dir import RunDirectory, versions
+from augment.training.train import Trained, choose_device, train_models
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from augment.data import Encoded, Layout, Schema
+    from augment.training.config import ModelName, TrainConfig
+
+__all__ = ["build_bundle"]
+
+
+def build_bundle(  # noqa: PLR0913 - what to learn, how, and where to put it
+    table: pa.Table,
+    schema: Schema,
+    config: TrainConfig,
+    *,
+    name: str,
+    out: Path | str,
+    run_dir: Path | str | None = None,
+    watcher: Watcher | None = None,
+) -> Path:
+    """Learn a table and publish what was learnt.
+
+    Encoding tables (bins, categories, frequencies) are made from all rows; weights from all but the
+    held-out ones, which only decide when to stop.
+
+    Args:
+        table: The records; it must fit `schema`.
+        schema: Their columns.
+        config: How to train.
+        name: The bundle's name.
+        out: The directory of bundles; the new one is `out/name/version`.
+        run_dir: Where configuration, environment and losses are written; None: nowhere.
+        watcher: Is told of stages and epochs.
+
+    Returns:
+        The bundle's directory.
+
+    Raises:
+        SchemaError: The table does not fit the schema, has fewer than 2 rows, or no column to learn.
+        TrainingError: Training cannot go on.
+        ExportError: A graph does not compute what its model computes.
+        PublishError: The bundle or the run directory cannot be written.
+    """
+    started, watcher = time.monotonic(), watcher or Watcher()
+    device = choose_device(config).type
+    table = conform(table, schema)
+    _require_rows(table)
+    watcher.on_stage(f"encoding {table.num_rows:,} rows")
+    codec = Codec.fit(table, schema)
+    layout, (encoded, _) = codec.layout, codec.encode(table)
+    _require_columns(layout)
+    run = RunDirectory.create(run_dir, config, schema, device) if run_dir is not None else None
+    trained = train_models(encoded, layout, config, _Recorder(watcher, run))
+    if run is not None:
+        run.finish()
+    watcher.on_stage("exporting")
+    report = _report(trained, config, encoded, layout, device, time.monotonic() - started)
+    draft = _draft(trained, codec, encoded, config, report)
+    watcher.on_stage(f"publishing {name}")
+    return publish(out, name, draft)
+
+
+class _Recorder(Watcher):
+    """Passes on what it hears, and writes epochs to the run directory."""
+
+    def __init__(self, watcher: Watcher, run: RunDirectory | None) -> None:
+        self._watcher = watcher
+        self._run = run
+
+    def on_epoch(self, progress: Progress) -> None:
+        """Write and pass on an epoch."""
+        if self._run is not None:
+            self._run.record(progress)
+        self._watcher.on_epoch(progress)
+
+    def on_stage(self, stage: str) -> None:
+        """Pass on a stage."""
+        self._watcher.on_stage(stage)
+
+
+def _require_rows(table: pa.Table) -> None:
+    if table.num_rows < 2:  # noqa: PLR2004 - one to train on, one to judge by
+        raise SchemaError.of("rows", "must be at least 2 to train", table.num_rows, "Give more records")
+
+
+def _require_columns(layout: Layout) -> None:
+    if not layout.names:
+        remedy = "Identifiers and free text are never learnt; give a column a kind in the schema"
+        raise SchemaError.of("columns", "must have one that can be learnt", "none", remedy)
+
+
+def _draft(
+    trained: dict[ModelName, Trained],
+    codec: Codec,
+    encoded: Encoded,
+    config: TrainConfig,
+    report: TrainingReport,
+) -> BundleDraft:
+    """Export all graphs and put the bundle's parts together."""
+    finished = [model.finished for model in trained.values()]
+    graphs = [graph for one in finished for graph in one.graphs]
+    exported = export_graphs(
+        graphs, Batch.from_encoded(encoded), block_rows=config.block_rows, seed=config.seed
+    )
+    quality = {f"{name}.heldout_loss": model.report.heldout_loss for name, model in trained.items()}
+    return BundleDraft(
+        schema=codec.schema,
+        encoding=codec.tables,
+        graphs=exported.graphs,
+        block_rows=config.block_rows,
+        samplers=[sampler for one in finished for sampler in one.samplers],
+        latent_dim=max(one.latent_dim for one in finished),
+        golden=exported.golden,
+        training=report,
+        quality=quality,
+        producer=versions(),
+    )
+
+
+def _report(  # noqa: PLR0913 - the facts of one run
+    trained: dict[ModelName, Trained],
+    config: TrainConfig,
+    encoded: Encoded,
+    layout: Layout,
+    device: str,
+    seconds: float,
+) -> TrainingReport:
+    models = {}
+    for name, model in trained.items():
+        report = model.report
+        models[str(name)] = ModelReport(
+            epochs=report.epochs,
+            steps=report.steps,
+            parameters=report.parameters,
+            train_loss=report.train_loss,
+            heldout_loss=report.heldout_loss,
+            best_epoch=report.best_epoch,
+            stopped=report.stopped,
+        )
+    return TrainingReport(
+        rows=len(encoded.tokens),
+        columns=len(layout.names),
+        seconds=round(seconds, 3),
+        device=device,
+        seed=config.seed,
+        models=models,
+        config=config.model_dump(mode="json"),
+    )

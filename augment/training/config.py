@@ -1,0 +1,140 @@
+"""How to train: one file of settings. What is left out is chosen by the size of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augment.errors import RequestError, Violation, shorten
+
+__all__ = ["DenoiserConfig", "ModelName", "TrainConfig", "VaeConfig", "dump_config", "load_config"]
+
+ModelName = Literal["vae", "denoiser"]
+
+
+class _Settings(BaseModel):
+    """Unknown names are refused, so that a misspelt setting is not silently without effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _ModelConfig(_Settings):
+    """What every model has.
+
+    Attributes:
+        hidden: Width of the hidden layers; None: 128 to 512 by the size of the data.
+        layers: Hidden layers (of the encoder and of the decoder each, for the VAE).
+        dropout: Rate in the hidden layers.
+        learning_rate: The highest; it warms up and then falls along a cosine.
+    """
+
+    hidden: int | None = Field(default=None, ge=8, le=8192)
+    layers: int = Field(default=2, ge=1, le=16)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+
+
+class VaeConfig(_ModelConfig):
+    """The variational autoencoder.
+
+    Attributes:
+        latent_dim: Width of the latent space; None: up to 24 by the number of columns.
+        beta: Weight of the Kullback-Leibler term.
+        warmup: Share of the steps over which `beta` rises from 0.
+        mask_rate: Share of cells hidden from the encoder in training.
+        prior: Where new latent vectors come from: a Gaussian mixture fitted after training, or N(0, I).
+        components: Of the mixture, at most; None: up to 50 by the number of rows.
+    """
+
+    latent_dim: int | None = Field(default=None, ge=1, le=1024)
+    beta: float = Field(default=0.1, ge=0, le=100)
+    warmup: float = Field(default=0.2, ge=0, le=1)
+    mask_rate: float = Field(default=0.05, ge=0, lt=1)
+    prior: Literal["gmm", "normal"] = "gmm"
+    components: int | None = Field(default=None, ge=1, le=1000)
+
+
+class DenoiserConfig(_ModelConfig):
+    """The denoising autoencoder.
+
+    Attributes:
+        doubt_share: Share of the training records whose given cells may be wrong.
+        max_swap_rate: Highest share of wrong cells in such a record.
+        noise_share: Share of such records' arrays that get Gaussian noise.
+        max_noise: Its highest standard deviation, in those of the column.
+        observed_weight: Weight of the given cells' loss beside that of the hidden ones.
+    """
+
+    layers: int = Field(default=3, ge=1, le=16)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    doubt_share: float = Field(default=0.5, ge=0, le=1)
+    max_swap_rate: float = Field(default=0.3, ge=0, le=1)
+    noise_share: float = Field(default=0.5, ge=0, le=1)
+    max_noise: float = Field(default=1.0, ge=0, le=10)
+    observed_weight: float = Field(default=1.0, ge=0, le=100)
+
+
+class TrainConfig(_Settings):
+    """Everything that decides what training does.
+
+    Attributes:
+        seed: Of all randomness; the same seed on the same device gives the same weights.
+        device: `auto` is a GPU where there is one.
+        models: What to train.
+        epochs: At most; None: by the number of rows. One pass over the rows, or a twentieth of
+            `max_steps` where a pass is longer.
+        max_steps: At most; None: by the number of rows and the cost of a step.
+        batch_size: Rows a step; None: 16 to 512 by the number of rows.
+        patience: Epochs without a better held-out loss before training stops; None: a fifth of them.
+        holdout: Share of the rows kept out of training to judge it; at most 10,000 rows are.
+        weight_average: Decay of the average of the weights that is judged and kept.
+        weight_decay: Of AdamW.
+        block_rows: Rows of one noise block of the bundle.
+        vae: The variational autoencoder.
+        denoiser: The denoising autoencoder.
+    """
+
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    models: tuple[ModelName, ...] = Field(default=("vae", "denoiser"), min_length=1)
+    epochs: int | None = Field(default=None, ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    holdout: float = Field(default=0.1, gt=0, lt=1)
+    weight_average: float = Field(default=0.995, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    block_rows: int = Field(default=512, ge=1, le=65_536)
+    vae: VaeConfig = VaeConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+
+
+def load_config(path: Path | str) -> TrainConfig:
+    """Read a YAML file of settings; an empty one gives the defaults.
+
+    Raises:
+        RequestError: The file cannot be read, is no YAML mapping, or a setting breaks its rule.
+    """
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        return TrainConfig.model_validate(settings)
+    except ValidationError as exc:
+        raise RequestError(*map(_violation, exc.errors()), context=str(path)) from exc
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise RequestError.of("config", "must be a readable YAML file", str(exc), context=str(path)) from exc
+
+
+def dump_config(config: TrainConfig) -> str:
+    """Return the settings as YAML that `load_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _violation(error: object) -> Violation:
+    """Return one of pydantic's errors in our words."""
+    assert isinstance(error, dict)  # noqa: S101 - pydantic's ErrorDetails
+    field = ".".join(str(part) for part in error["loc"]) or "config"
+    return Violation(field, f"is not valid: {error['msg']}", shorten(error["input"]))

@@ -1,0 +1,110 @@
+"""torch modules to ONNX files that the runtime may host: standard operators, weights inside, no noise."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+from augment.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import onnx
+    from torch import Tensor
+
+    from augment.models import Graph
+
+__all__ = ["OPSET", "to_onnx"]
+
+OPSET = 20
+_RANDOM_WORDS = ("Random", "Bernoulli", "Multinomial", "Dropout")
+
+
+def to_onnx(graph: Graph, example: tuple[Tensor, ...]) -> bytes:
+    """Export a graph with a free batch axis.
+
+    Args:
+        graph: The computation.
+        example: Inputs of at least 2 rows, to trace with.
+
+    Raises:
+        ExportError: torch cannot export it, or the file breaks a rule of the bundle format.
+    """
+    batch = torch.export.Dim("batch")
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph.module.eval(),
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[port.name for port in graph.inputs],
+            output_names=[port.name for port in graph.outputs],
+            dynamic_shapes=(tuple({0: batch} for _ in example),),
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError(f"{graph.role}: torch.onnx.export gave nothing")
+    model = program.model_proto
+    _strip(model)
+    _check(graph, model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks about its own internals off the terminal."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what only debuggers read: stack traces with paths of this machine, shapes of inner values."""
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+        value.doc_string = ""
+
+
+def _check(graph: Graph, model: onnx.ModelProto) -> None:
+    """Check names, shapes, operators and weights.
+
+    Raises:
+        ExportError: Something is not as the bundle format wants it.
+    """
+    wanted = [(port.name, port.shape) for port in (*graph.inputs, *graph.outputs)]
+    found = [(value.name, _shape(value)) for value in (*model.graph.input, *model.graph.output)]
+    if wanted != found:
+        raise ExportError(f"{graph.role}: inputs and outputs must be {wanted}, got {found}")
+    odd = sorted({node.op_type for node in model.graph.node if _is_odd(node)})
+    if odd or model.functions:
+        raise ExportError(f"{graph.role}: operators must be standard and not random, got {odd}")
+    if any(weights.external_data for weights in model.graph.initializer):
+        raise ExportError(f"{graph.role}: weights must lie inside the file, got external data")
+
+
+def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
+    sides = value.type.tensor_type.shape.dim
+    return tuple(side.dim_param or side.dim_value for side in sides)
+
+
+def _is_odd(node: onnx.NodeProto) -> bool:
+    return node.domain not in {"", "ai.onnx"} or node.op_type.startswith(_RANDOM_WORDS)

@@ -1,0 +1,96 @@
+"""Whether onnxruntime computes what torch computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from augment.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from augment.models import Graph
+
+__all__ = ["check_parity", "open_session", "run_session"]
+
+_TOLERANCE = 1e-4
+_POSITION_TOLERANCE = 1e-3
+_EQUAL_TOKENS = 0.999
+
+Outputs = dict[str, "NDArray[Any]"]
+
+
+def open_session(onnx_bytes: bytes) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on one thread of the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: onnxruntime.InferenceSession, graph: Graph, inputs: Iterable[Tensor]) -> Outputs:
+    """Return the outputs by name."""
+    feed = {port.name: value.numpy() for port, value in zip(graph.inputs, inputs, strict=True)}
+    return dict(zip((port.name for port in graph.outputs), session.run(None, feed), strict=True))
+
+
+@torch.no_grad()
+def check_parity(
+    session: onnxruntime.InferenceSession, graph: Graph, inputs: tuple[Tensor, ...]
+) -> Outputs:
+    """Compare torch and onnxruntime on `inputs`; returns onnxruntime's outputs.
+
+    At least 99.9 % of the tokens must be equal: where two are as likely, the last bit of a float decides.
+    Floats are compared where the tokens beside them are equal, to 1e-4 relative and absolute; positions
+    inside bins to 1e-3, because a quotient of small probabilities magnifies rounding.
+
+    Raises:
+        ExportError: They differ by more. Names graph, output, batch size and worst difference.
+    """
+    expected = {
+        port.name: value.numpy() for port, value in zip(graph.outputs, graph.module(*inputs), strict=True)
+    }
+    found = run_session(session, graph, inputs)
+    equal = np.ones((len(inputs[0]), 1), dtype=bool)
+    for port in graph.outputs:  # tokens come first, wherever there are any
+        if port.dtype == "int32":
+            equal = _compare_tokens(graph, port.name, expected[port.name], found[port.name])
+        else:
+            _compare_floats(graph, port.name, expected[port.name], found[port.name], equal)
+    return found
+
+
+def _compare_tokens(
+    graph: Graph, name: str, expected: NDArray[Any], found: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Return which tokens are equal: (N, C)."""
+    equal: NDArray[np.bool_] = expected == found
+    different = int(np.count_nonzero(~equal))
+    if different > max(1, round((1 - _EQUAL_TOKENS) * equal.size)):
+        raise ExportError(
+            f"{graph.role}: output {name} must equal torch's in {_EQUAL_TOKENS:.1%} of the cells, got "
+            f"{different} of {equal.size} different at batch size {len(found)}"
+        )
+    return equal
+
+
+def _compare_floats(
+    graph: Graph, name: str, expected: NDArray[Any], found: NDArray[Any], equal: NDArray[np.bool_]
+) -> None:
+    """Compare an output where the tokens agree: by cell if it has one value a cell, else by row."""
+    tolerance = _POSITION_TOLERANCE if name.endswith("residuals") else _TOLERANCE
+    where = equal if equal.shape == found.shape else equal.all(axis=1)
+    wanted, got = expected[where], found[where]
+    if not np.allclose(got, wanted, rtol=tolerance, atol=tolerance):
+        raise ExportError(
+            f"{graph.role}: output {name} must match torch within {tolerance:g}, got a difference of "
+            f"{float(np.abs(got - wanted).max()):.3g} at batch size {len(found)}"
+        )

@@ -1,0 +1,54 @@
+"""What training tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Progress", "Watcher"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One epoch of one model.
+
+    Attributes:
+        model: Its name, e.g. `vae`.
+        epoch: From 1.
+        epochs: At most.
+        step: Steps done so far.
+        steps: At most.
+        train_loss: Mean over the epoch's steps, nats a row.
+        parts: Its parts, by name.
+        heldout_loss: Of the averaged weights on the held-out rows, nats a row.
+        best: Whether that is the best so far.
+        learning_rate: Of the last step.
+        rows_per_s: Training rows a second.
+        seconds_left: At most, for this model.
+    """
+
+    model: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    train_loss: float
+    parts: Mapping[str, float]
+    heldout_loss: float
+    best: bool
+    learning_rate: float
+    rows_per_s: float
+    seconds_left: float
+
+
+class Watcher:
+    """Is told what happens; this one does nothing. Override what is of interest."""
+
+    def on_epoch(self, progress: Progress) -> None:
+        """Hear of the end of an epoch."""
+
+    def on_stage(self, stage: str) -> None:
+        """Hear what begins now, e.g. `encoding 32,561 rows`."""

@@ -1,0 +1,19 @@
+"""The models that training knows. A new one is a file here and a line in `RECIPES`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment.training.recipes.denoiser import DenoiserRecipe
+from augment.training.recipes.recipe import Finished, Recipe
+from augment.training.recipes.vae import VaeRecipe
+
+if TYPE_CHECKING:
+    from augment.training.config import ModelName
+
+__all__ = ["RECIPES", "Finished", "Recipe"]
+
+RECIPES: dict[ModelName, Recipe] = {
+    "vae": VaeRecipe(),
+    "denoiser": DenoiserRecipe(),
+}

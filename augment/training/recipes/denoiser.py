@@ -1,0 +1,53 @@
+"""The denoiser's recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment.models import Denoiser, DenoiserOptions, denoiser_graphs
+from augment.models.corruption import CorruptionOptions
+from augment.training.recipes.recipe import Finished
+from augment.training.sizing import hidden_width
+
+if TYPE_CHECKING:
+    import torch
+
+    from augment.data.layout import Layout
+    from augment.models import Batch, Trainable
+    from augment.training.config import TrainConfig
+
+__all__ = ["DenoiserRecipe"]
+
+_WIDEST = 384
+
+
+class DenoiserRecipe:
+    """Makes a `Denoiser`; exports `denoise`."""
+
+    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Denoiser:
+        """Return a new denoiser."""
+        chosen = config.denoiser
+        corruption = CorruptionOptions(
+            doubt_share=chosen.doubt_share,
+            max_swap_rate=chosen.max_swap_rate,
+            noise_share=chosen.noise_share,
+            max_noise=chosen.max_noise,
+        )
+        options = DenoiserOptions(
+            hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
+            layers=chosen.layers,
+            dropout=chosen.dropout,
+            observed_weight=chosen.observed_weight,
+            corruption=corruption,
+        )
+        return Denoiser(layout, options, generator)
+
+    def learning_rate(self, config: TrainConfig) -> float:
+        """Return its highest learning rate."""
+        return config.denoiser.learning_rate
+
+    def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
+        """Return its graph."""
+        del train, config
+        assert isinstance(model, Denoiser)  # noqa: S101 - made by `make`
+        return Finished(denoiser_graphs(model, layout))

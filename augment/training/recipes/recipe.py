@@ -1,0 +1,50 @@
+"""What training asks of each kind of model: how it is made, and what of it is exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from augment.data.layout import Layout
+    from augment.models import Batch, Graph, Trainable
+    from augment.training.config import TrainConfig
+
+__all__ = ["Finished", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trained model, ready to leave torch.
+
+    Attributes:
+        graphs: What is exported.
+        samplers: The ways to generate among them: `x` for a graph `x_sample`.
+        latent_dim: Width of its latent space, 0 for none.
+        quality: Figures about it.
+    """
+
+    graphs: tuple[Graph, ...]
+    samplers: tuple[str, ...] = ()
+    latent_dim: int = 0
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+class Recipe(Protocol):
+    """How one kind of model is made."""
+
+    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Trainable:
+        """Return a new model for `rows` training rows, its weights drawn from `generator`."""
+        ...
+
+    def learning_rate(self, config: TrainConfig) -> float:
+        """Return its highest learning rate."""
+        ...
+
+    def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
+        """Do what is left to do after training; all is on the CPU."""
+        ...

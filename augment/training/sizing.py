@@ -1,0 +1,96 @@
+"""How large and how long: what `TrainConfig` leaves open, chosen by the size of the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from augment.data.layout import Layout
+    from augment.training.config import TrainConfig
+
+__all__ = ["Schedule", "hidden_width", "latent_width", "mixture_components", "schedule_for"]
+
+_PASSES = 60
+_MIN_STEPS, _MAX_STEPS = 1200, 4000
+_MAX_WORK = 8e12
+_EPOCHS_OF_LONG_PASSES = 20
+_MAX_MIXTURE_COMPONENTS = 50
+_LEAST_WIDTH, _SMALL_ARRAY = 128, 32
+_SOME_ROWS, _MANY_ROWS = 2_000, 8_000
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train.
+
+    Attributes:
+        batch_size: Rows a step.
+        epochs: At most.
+        epoch_steps: Steps of one epoch.
+        patience: Epochs without a better held-out loss before training stops.
+    """
+
+    batch_size: int
+    epochs: int
+    epoch_steps: int
+    patience: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of all epochs."""
+        return self.epochs * self.epoch_steps
+
+
+def schedule_for(config: TrainConfig, model: nn.Module, rows: int) -> Schedule:
+    """Return how long to train `model` on `rows` training rows."""
+    batch_size = min(config.batch_size or _batch_size(rows), rows)
+    pass_steps = math.ceil(rows / batch_size)
+    max_steps = config.max_steps or _max_steps(model, batch_size, pass_steps)
+    epoch_steps = min(pass_steps, max(1, max_steps // _EPOCHS_OF_LONG_PASSES))
+    epochs = config.epochs or max(1, max_steps // epoch_steps)
+    if config.max_steps:
+        epochs = min(epochs, max(1, max_steps // epoch_steps))
+    return Schedule(batch_size, epochs, epoch_steps, config.patience or max(5, epochs // 5))
+
+
+def hidden_width(wanted: int | None, layout: Layout, rows: int, *, widest: int) -> int:
+    """Return `wanted`, or a width up to `widest` that so few rows do not overfit at once.
+
+    Arrays get 256 at least: their elements are many and tell of one another, so that fewer rows do.
+    """
+    if wanted is not None:
+        return wanted
+    least = _LEAST_WIDTH if layout.array_width < _SMALL_ARRAY else 2 * _LEAST_WIDTH
+    share = 1 if rows >= _MANY_ROWS else 2 if rows >= _SOME_ROWS else 4
+    return max(least, widest // share)
+
+
+def latent_width(wanted: int | None, layout: Layout) -> int:
+    """Return `wanted`, or 24, less for narrow records: 2 a column, 1 an array element."""
+    if wanted is not None:
+        return wanted
+    return min(24, 2 * len(layout.names) + layout.array_width)
+
+
+def mixture_components(wanted: int | None, rows: int, latent_dim: int) -> int:
+    """Return how many Gaussians `rows` latent vectors can carry: 10 rows a dimension each, at most 50."""
+    return wanted or max(1, min(_MAX_MIXTURE_COMPONENTS, rows // (10 * latent_dim)))
+
+
+def _batch_size(rows: int) -> int:
+    """Return a power of 2 from 16 to 512 that gives at least 16 steps a pass, if there are the rows."""
+    return 2 ** max(4, min(9, int(math.log2(max(16, rows / 16)))))
+
+
+def _max_steps(model: nn.Module, batch_size: int, pass_steps: int) -> int:
+    """Return 60 passes, within bounds: enough steps for few rows, a bounded time for many.
+
+    The time is bounded by multiply-adds and not by the clock, so that a run can be repeated.
+    """
+    weights = sum(part.weight.numel() for part in model.modules() if type(part).__name__ == "Linear")
+    affordable = int(_MAX_WORK / (6.0 * batch_size * max(1, weights)))
+    return max(200, min(max(_PASSES * pass_steps, _MIN_STEPS), _MAX_STEPS, affordable))

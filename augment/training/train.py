@@ -1,0 +1,96 @@
+"""From encoded records to trained models: split, fit each model, finish it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from augment.errors import TrainingError
+from augment.models import Batch
+from augment.training.loop import FitOptions, FitReport, fit
+from augment.training.recipes import RECIPES, Finished
+from augment.training.sizing import schedule_for
+from augment.training.split import split_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from augment.data.layout import Encoded, Layout
+    from augment.models import Trainable
+    from augment.training.config import ModelName, TrainConfig
+    from augment.training.progress import Progress, Watcher
+
+__all__ = ["Trained", "choose_device", "train_models"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained model.
+
+    Attributes:
+        model: On the CPU, in evaluation mode.
+        finished: What is exported of it.
+        report: How training went.
+    """
+
+    model: Trainable
+    finished: Finished
+    report: FitReport
+
+
+def train_models(
+    encoded: Encoded, layout: Layout, config: TrainConfig, watcher: Watcher
+) -> dict[ModelName, Trained]:
+    """Train each model that `config` names on the same rows, judged by the same held-out rows.
+
+    Raises:
+        SchemaError: There are fewer than 2 rows.
+        TrainingError: A loss is not finite, or the wanted device is not there.
+    """
+    device = choose_device(config)
+    split = split_rows(len(encoded.tokens), config.holdout, config.seed)
+    records = Batch.from_encoded(encoded)
+    train, heldout = records.rows(split.train), records.rows(split.heldout)
+    trained = {}
+    for name in dict.fromkeys(config.models):
+        watcher.on_stage(f"training {name} on {device}")
+        trained[name] = _train(name, layout, config, (train, heldout, device), watcher.on_epoch)
+    return trained
+
+
+def choose_device(config: TrainConfig) -> torch.device:
+    """Return the device that `config` names; `auto` is a GPU where there is one.
+
+    Raises:
+        TrainingError: `cuda` is asked for and not there.
+    """
+    found = torch.cuda.is_available()
+    if config.device == "cuda" and not found:
+        raise TrainingError("device must be there: torch sees no CUDA GPU, got device='cuda'. Use device: auto")
+    return torch.device("cuda" if found and config.device != "cpu" else "cpu")
+
+
+def _train(
+    name: ModelName,
+    layout: Layout,
+    config: TrainConfig,
+    data: tuple[Batch, Batch, torch.device],
+    on_epoch: Callable[[Progress], None],
+) -> Trained:
+    train, heldout, device = data
+    recipe = RECIPES[name]
+    model = recipe.make(layout, config, len(train), torch.Generator().manual_seed(config.seed)).to(device)
+    options = FitOptions(
+        name=name,
+        schedule=schedule_for(config, model, len(train)),
+        learning_rate=recipe.learning_rate(config),
+        weight_decay=config.weight_decay,
+        weight_average=config.weight_average,
+        seed=config.seed,
+        on_epoch=on_epoch,
+    )
+    report = fit(model, train.to(device), heldout.to(device), options)
+    model.to("cpu")
+    return Trained(model, recipe.finish(model, layout, train, config), report)

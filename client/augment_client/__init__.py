@@ -1,0 +1,78 @@
+"""The client of the augmentation service: `Client`, `AsyncClient`, what they give back and what they raise.
+
+Example:
+    >>> from augment_client import Client
+    >>> with Client("localhost:50051") as client:  # doctest: +SKIP
+    ...     frame = client.generate("adult", rows=1000, seed=7).to_pandas()
+"""
+
+from __future__ import annotations
+
+from augment_client.async_client import AsyncClient
+from augment_client.client import Client
+from augment_client.errors import (
+    BundleUnusableError,
+    CallCancelledError,
+    ClientError,
+    ColumnNotFoundError,
+    DeadlineError,
+    InvalidArrowError,
+    InvalidRecordsError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    NotFoundError,
+    ProtocolError,
+    Reason,
+    ServerError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedOperationError,
+    VersionNotFoundError,
+    Violation,
+)
+from augment_client.records import RecordsLike
+from augment_client.results import (
+    ColumnInfo,
+    Denoised,
+    Latents,
+    ModelInfo,
+    Records,
+    Scores,
+    StreamInfo,
+    Unseen,
+)
+from augment_client.streams import AsyncRecordStream, RecordStream
+
+__all__ = [
+    "AsyncClient",
+    "AsyncRecordStream",
+    "BundleUnusableError",
+    "CallCancelledError",
+    "Client",
+    "ClientError",
+    "ColumnInfo",
+    "ColumnNotFoundError",
+    "DeadlineError",
+    "Denoised",
+    "InvalidArrowError",
+    "InvalidRecordsError",
+    "InvalidRequestError",
+    "Latents",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "NotFoundError",
+    "ProtocolError",
+    "Reason",
+    "RecordStream",
+    "Records",
+    "RecordsLike",
+    "Scores",
+    "ServerError",
+    "StreamInfo",
+    "TooLargeError",
+    "UnavailableError",
+    "Unseen",
+    "UnsupportedOperationError",
+    "VersionNotFoundError",
+    "Violation",
+]

@@ -1,0 +1,203 @@
+"""The asynchronous client: the same methods, awaited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import grpc
+import pyarrow as pa
+from augment_proto.v1 import augment_pb2 as pb
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+
+from augment_client import requests, responses
+from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
+from augment_client.errors import error_of
+from augment_client.streams import AsyncRecordStream
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from augment_client.calls import Call
+    from augment_client.records import RecordsLike
+    from augment_client.results import Denoised, Latents, ModelInfo, Records, Scores
+
+__all__ = ["AsyncClient"]
+
+_R = TypeVar("_R", "Records", "Denoised", "Latents", "Scores")
+
+
+class AsyncClient:
+    """Calls an Augment server from asyncio. Close it, or use `async with`, on the loop that it was made on.
+
+    Everything is as in `Client`, with `await`; `generate_batches` is iterated with `async for`.
+
+    Args:
+        target: `host:port`, or any name that gRPC resolves.
+        timeout_s: How long one call may take.
+        channel_credentials: None: plain text.
+
+    Example:
+        >>> async with AsyncClient("localhost:50051") as client:  # doctest: +SKIP
+        ...     table = await client.generate("adult", rows=1000, seed=7)
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        channel_credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        self._target = target
+        self._timeout_s = timeout_s
+        options = channel_options()
+        if channel_credentials is None:
+            self._channel = grpc.aio.insecure_channel(target, options)
+        else:
+            self._channel = grpc.aio.secure_channel(target, channel_credentials, options)
+        self._stub = AugmentServiceStub(self._channel)
+
+    async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
+        """Return the newest version of each hosted model, ordered by name."""
+        return responses.models(await self._unary("ListModels", pb.ListModelsRequest(), timeout_s))
+
+    async def model(
+        self, name: str, *, version: int | None = None, timeout_s: float | None = None
+    ) -> ModelInfo:
+        """Return one model, with its columns and figures."""
+        return responses.model(await self._unary("GetModel", requests.get_model(name, version), timeout_s))
+
+    async def generate(
+        self,
+        name: str,
+        rows: int,
+        *,
+        seed: int | None = None,
+        offset: int = 0,
+        sampler: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> pa.Table:
+        """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
+
+        Row i of a seed is the same whatever `offset` and `rows`; without a seed the server draws one.
+        """
+        async with self.generate_batches(
+            name, rows, seed=seed, offset=offset, sampler=sampler, version=version, timeout_s=timeout_s
+        ) as stream:
+            schema = (await stream.info()).schema
+            return pa.Table.from_batches([batch async for batch in stream], schema)
+
+    def generate_batches(
+        self,
+        name: str,
+        rows: int,
+        *,
+        seed: int | None = None,
+        offset: int = 0,
+        sampler: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncRecordStream:
+        """Return an iterator over the same records in batches, in constant memory."""
+        request = requests.generate(name, rows, seed=seed, offset=offset, sampler=sampler, version=version)
+        return AsyncRecordStream(request, self._stub.Generate(request, timeout=timeout_s))
+
+    async def interpolate(
+        self,
+        name: str,
+        start: RecordsLike,
+        end: RecordsLike,
+        *,
+        steps: int = 8,
+        method: str = "linear",
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Records:
+        """Return `steps` records on the way from each row of `start` to that row of `end`, ends included.
+
+        Args:
+            name: The model.
+            start: Records.
+            end: As many records.
+            steps: Records a pair, from 2 to 10,000.
+            method: `linear`, or `slerp` along the great circle.
+            version: The model's version.
+            timeout_s: For each call.
+        """
+        call = requests.interpolate(name, start, end, steps=steps, method=method, version=version)
+        return await self._send(call, timeout_s)
+
+    async def denoise(
+        self,
+        name: str,
+        records: RecordsLike,
+        *,
+        threshold: float = 0.5,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Denoised:
+        """Return the records with missing cells imputed and doubtful ones repaired.
+
+        Args:
+            name: The model.
+            records: Columns may be left out: they are imputed.
+            threshold: A cell is repaired where the probability that it is intact is below this; 0: impute
+                only.
+            version: The model's version.
+            timeout_s: For each call.
+        """
+        return await self._send(
+            requests.denoise(name, records, threshold=threshold, version=version), timeout_s
+        )
+
+    async def encode(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Latents:
+        """Return the latent vector of each record."""
+        return await self._send(requests.encode(name, records, version=version), timeout_s)
+
+    async def decode(
+        self, name: str, latent: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> pa.Table:
+        """Return the most likely record of each latent vector: columns `latent_0` and so on."""
+        return (await self._send(requests.decode(name, latent, version=version), timeout_s)).records
+
+    async def reconstruct(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Records:
+        """Return each record encoded and decoded again."""
+        return await self._send(requests.reconstruct(name, records, version=version), timeout_s)
+
+    async def score(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Scores:
+        """Return how unusual each record is, in nats."""
+        return await self._send(requests.score(name, records, version=version), timeout_s)
+
+    async def aclose(self) -> None:
+        """End all calls and close the connection."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._target!r})"
+
+    async def _send(self, call: Call[_R], timeout_s: float | None) -> _R:
+        if not call.is_large:
+            return call.read(await self._unary(call.method, call.message(), timeout_s))
+        model = await self.model(call.model, version=call.version or None, timeout_s=timeout_s)
+        answers = [await self._unary(call.method, message, timeout_s) for message in call.messages(model)]
+        return call.join(answers, model)
+
+    async def _unary(self, method: str, message: Message, timeout_s: float | None) -> Any:
+        timeout = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            return await getattr(self._stub, method)(message, timeout=timeout)
+        except grpc.RpcError as error:
+            raise error_of(error) from error

@@ -1,0 +1,112 @@
+"""An operation on records as a value: what to send, in how many messages, and how to read the answers.
+
+Sync and async client share all of this; what is left to them is to send.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pyarrow as pa
+from augment_proto.limits import MAX_ROWS_PER_CALL
+
+from augment_client.results import Denoised, Latents, Records, Scores, Unseen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from google.protobuf.message import Message
+
+    from augment_client.results import ModelInfo
+
+__all__ = ["Call"]
+
+_CALL_BYTES = 4 * 2**20
+_CELL_BYTES = 16
+
+_R = TypeVar("_R", Records, Denoised, Latents, Scores)
+
+
+@dataclass(frozen=True)
+class Call(Generic[_R]):
+    """One operation.
+
+    Attributes:
+        method: The RPC's name, e.g. `Denoise`.
+        model: The model's name.
+        version: Its version; 0 for the newest.
+        tables: The records; several of equal length are cut alike.
+        answers_per_row: Records in the answer for each one sent.
+        build: Makes a message of a version and the tables, or pieces of them.
+        read: Makes a result of an answer.
+    """
+
+    method: str
+    model: str
+    version: int
+    tables: tuple[pa.Table, ...]
+    build: Callable[..., Message]
+    read: Callable[[Any], _R]
+    answers_per_row: int = 1
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes several messages, which must name one version."""
+        return self._rows > self._max_rows
+
+    def message(self) -> Message:
+        """Return the whole as one message."""
+        return self.build(self.version, *self.tables)
+
+    def messages(self, model: ModelInfo) -> Iterable[Message]:
+        """Yield several messages for that very version, in whole blocks where the rows are small enough."""
+        for start in self._starts(model.block_rows):
+            rows = self._piece_rows(model.block_rows)
+            yield self.build(model.version, *(table.slice(start, rows) for table in self.tables))
+
+    def join(self, answers: Sequence[Any], model: ModelInfo) -> _R:
+        """Return the result of the answers to `messages`."""
+        parts = [self.read(answer) for answer in answers]
+        starts = self._starts(model.block_rows)
+        tables = {
+            field.name: pa.concat_tables([getattr(part, field.name) for part in parts])
+            for field in dataclasses.fields(parts[0])
+            if field.name != "unseen"
+        }
+        unseen = _merged(
+            dataclasses.replace(value, first_row=value.first_row + start)
+            for part, start in zip(parts, starts, strict=True)
+            for value in part.unseen
+        )
+        return dataclasses.replace(parts[0], unseen=unseen, **tables)
+
+    def _starts(self, block_rows: int) -> range:
+        return range(0, self._rows, self._piece_rows(block_rows))
+
+    def _piece_rows(self, block_rows: int) -> int:
+        whole_blocks = self._max_rows // block_rows * block_rows
+        return whole_blocks or self._max_rows
+
+    @property
+    def _rows(self) -> int:
+        return int(self.tables[0].num_rows)
+
+    @property
+    def _max_rows(self) -> int:
+        cells = sum(table.num_columns for table in self.tables) * self.answers_per_row
+        sent = sum(table.nbytes for table in self.tables) // max(1, self._rows)
+        by_bytes = _CALL_BYTES // max(1, sent + _CELL_BYTES * cells)
+        return int(max(1, min(by_bytes, MAX_ROWS_PER_CALL // self.answers_per_row)))
+
+
+def _merged(values: Iterable[Unseen]) -> tuple[Unseen, ...]:
+    """Return each value once, with the cells of all its occurrences; first rows come in order."""
+    merged: dict[tuple[str, str], Unseen] = {}
+    for value in values:
+        key = (value.column, value.value)
+        earlier = merged.get(key)
+        cells = value.cells + (earlier.cells if earlier else 0)
+        merged[key] = dataclasses.replace(earlier or value, cells=cells)
+    return tuple(merged.values())

@@ -1,0 +1,66 @@
+"""Checks of parameters before anything is sent, with the rules that the server would state."""
+
+from __future__ import annotations
+
+import operator
+from numbers import Real
+from typing import SupportsIndex
+
+from augment_client.errors import InvalidRequestError
+
+__all__ = ["MAX_ROW", "MAX_STEPS", "checked_integer", "checked_name", "checked_share", "checked_version"]
+
+MAX_ROW = 2**63 - 1
+MAX_STEPS = 10_000
+_MAX_VERSION = 2**64 - 1
+
+
+def checked_integer(field: str, value: object, low: int, high: int) -> int:
+    """Return `value`, an integer of Python or numpy, as an int in [low, high].
+
+    Booleans and floats are refused, whole or not: they are slips more often than numbers.
+
+    Raises:
+        InvalidRequestError: It is no integer or out of range.
+    """
+    rule = f"must be an integer in [{low}, {high}]"
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise InvalidRequestError.of(field, rule, value)
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise InvalidRequestError.of(field, rule, value) from error
+    if not low <= number <= high:
+        raise InvalidRequestError.of(field, rule, number)
+    return number
+
+
+def checked_share(field: str, value: object) -> float:
+    """Return `value` as a float in [0, 1].
+
+    Raises:
+        InvalidRequestError: It is no number or out of range; NaN is.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+        raise InvalidRequestError.of(field, "must be a number in [0, 1]", value)
+    return float(value)
+
+
+def checked_name(name: object) -> str:
+    """Return a model's name.
+
+    Raises:
+        InvalidRequestError: It is no text or empty.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidRequestError.of("model", "must be the name of a model", name)
+    return name
+
+
+def checked_version(version: object) -> int:
+    """Return a version as the wire has it: 0 for None, the newest.
+
+    Raises:
+        InvalidRequestError: It is no integer from 1.
+    """
+    return 0 if version is None else checked_integer("version", version, 1, _MAX_VERSION)

@@ -1,0 +1,203 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import grpc
+import pyarrow as pa
+from augment_proto.v1 import augment_pb2 as pb
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+
+from augment_client import requests, responses
+from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
+from augment_client.errors import error_of
+from augment_client.streams import RecordStream
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from augment_client.calls import Call
+    from augment_client.records import RecordsLike
+    from augment_client.results import Denoised, Latents, ModelInfo, Records, Scores
+
+__all__ = ["Client"]
+
+_R = TypeVar("_R", "Records", "Denoised", "Latents", "Scores")
+
+
+class Client:
+    """Calls an Augment server. May be used from several threads; close it, or use `with`.
+
+    Records go in as pandas, polars or pyarrow tables, lists of dicts or one dict, and come back as
+    `pyarrow.Table` in the types of the data file that the model was trained on: `.to_pandas()` gives
+    its dtypes. Large tables are sent in several calls of one model version.
+
+    Every method takes `version` (None: the newest) and `timeout_s` (for each call it takes; None: the
+    client's own, or no limit where it generates). All errors are in `augment_client.errors`.
+
+    Args:
+        target: `host:port`, or any name that gRPC resolves.
+        timeout_s: How long one call may take.
+        channel_credentials: None: plain text.
+
+    Example:
+        >>> with Client("localhost:50051") as client:  # doctest: +SKIP
+        ...     table = client.generate("adult", rows=1000, seed=7)
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        channel_credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        self._target = target
+        self._timeout_s = timeout_s
+        options = channel_options()
+        if channel_credentials is None:
+            self._channel = grpc.insecure_channel(target, options)
+        else:
+            self._channel = grpc.secure_channel(target, channel_credentials, options)
+        self._stub = AugmentServiceStub(self._channel)
+
+    def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
+        """Return the newest version of each hosted model, ordered by name."""
+        return responses.models(self._unary("ListModels", pb.ListModelsRequest(), timeout_s))
+
+    def model(self, name: str, *, version: int | None = None, timeout_s: float | None = None) -> ModelInfo:
+        """Return one model, with its columns and figures."""
+        return responses.model(self._unary("GetModel", requests.get_model(name, version), timeout_s))
+
+    def generate(
+        self,
+        name: str,
+        rows: int,
+        *,
+        seed: int | None = None,
+        offset: int = 0,
+        sampler: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> pa.Table:
+        """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
+
+        Row i of a seed is the same whatever `offset` and `rows`; without a seed the server draws one.
+        """
+        with self.generate_batches(
+            name, rows, seed=seed, offset=offset, sampler=sampler, version=version, timeout_s=timeout_s
+        ) as stream:
+            return pa.Table.from_batches(stream, stream.info.schema)
+
+    def generate_batches(
+        self,
+        name: str,
+        rows: int,
+        *,
+        seed: int | None = None,
+        offset: int = 0,
+        sampler: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> RecordStream:
+        """Return an iterator over the same records in batches, in constant memory."""
+        request = requests.generate(name, rows, seed=seed, offset=offset, sampler=sampler, version=version)
+        return RecordStream(request, self._stub.Generate(request, timeout=timeout_s))
+
+    def interpolate(
+        self,
+        name: str,
+        start: RecordsLike,
+        end: RecordsLike,
+        *,
+        steps: int = 8,
+        method: str = "linear",
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Records:
+        """Return `steps` records on the way from each row of `start` to that row of `end`, ends included.
+
+        Args:
+            name: The model.
+            start: Records.
+            end: As many records.
+            steps: Records a pair, from 2 to 10,000.
+            method: `linear`, or `slerp` along the great circle.
+            version: The model's version.
+            timeout_s: For each call.
+        """
+        call = requests.interpolate(name, start, end, steps=steps, method=method, version=version)
+        return self._send(call, timeout_s)
+
+    def denoise(
+        self,
+        name: str,
+        records: RecordsLike,
+        *,
+        threshold: float = 0.5,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Denoised:
+        """Return the records with missing cells imputed and doubtful ones repaired.
+
+        Args:
+            name: The model.
+            records: Columns may be left out: they are imputed.
+            threshold: A cell is repaired where the probability that it is intact is below this; 0: impute
+                only.
+            version: The model's version.
+            timeout_s: For each call.
+        """
+        return self._send(requests.denoise(name, records, threshold=threshold, version=version), timeout_s)
+
+    def encode(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Latents:
+        """Return the latent vector of each record."""
+        return self._send(requests.encode(name, records, version=version), timeout_s)
+
+    def decode(
+        self, name: str, latent: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> pa.Table:
+        """Return the most likely record of each latent vector: columns `latent_0` and so on."""
+        return self._send(requests.decode(name, latent, version=version), timeout_s).records
+
+    def reconstruct(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Records:
+        """Return each record encoded and decoded again."""
+        return self._send(requests.reconstruct(name, records, version=version), timeout_s)
+
+    def score(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Scores:
+        """Return how unusual each record is, in nats."""
+        return self._send(requests.score(name, records, version=version), timeout_s)
+
+    def close(self) -> None:
+        """End all calls and close the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._target!r})"
+
+    def _send(self, call: Call[_R], timeout_s: float | None) -> _R:
+        if not call.is_large:
+            return call.read(self._unary(call.method, call.message(), timeout_s))
+        model = self.model(call.model, version=call.version or None, timeout_s=timeout_s)
+        answers = [self._unary(call.method, message, timeout_s) for message in call.messages(model)]
+        return call.join(answers, model)
+
+    def _unary(self, method: str, message: Message, timeout_s: float | None) -> Any:
+        timeout = self._timeout_s if timeout_s is None else timeout_s
+        try:
+            return getattr(self._stub, method)(message, timeout=timeout)
+        except grpc.RpcError as error:
+            raise error_of(error) from error

@@ -1,0 +1,268 @@
+"""Everything that a call can end in, as one tree.
+
+::
+
+    ClientError
+    |- InvalidRequestError (ValueError)      the caller can mend it; `violations` say how
+    |  |- InvalidRecordsError                records that the model's schema refuses
+    |  |  `- InvalidArrowError               bytes that are no plain Arrow stream
+    |  `- TooLargeError                      more than the server takes in one call
+    |- NotFoundError (LookupError)           `name` and `available`
+    |  |- ModelNotFoundError
+    |  |- VersionNotFoundError
+    |  `- ColumnNotFoundError
+    |- UnsupportedOperationError             the model has no graph for it
+    |- ServerError                           `request_id` names the call in the server's log
+    |  `- BundleUnusableError                the model's bundle can no longer be used
+    |- ProtocolError                         an answer that breaks the protocol
+    |- UnavailableError (ConnectionError)    no server there, or it went away
+    |- DeadlineError (TimeoutError)          no answer in time
+    `- CallCancelledError                    cancelled on either side
+
+A caller's mistake that is seen before anything is sent raises the same class, with the same field, rule
+and value, as the server's refusal would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+from augment_proto.reasons import Reason
+from augment_proto.refusal import Refusal, Violation, unpack
+from google.protobuf.message import DecodeError
+from grpc_status import rpc_status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "BundleUnusableError",
+    "CallCancelledError",
+    "ClientError",
+    "ColumnNotFoundError",
+    "DeadlineError",
+    "InvalidArrowError",
+    "InvalidRecordsError",
+    "InvalidRequestError",
+    "ModelNotFoundError",
+    "NotFoundError",
+    "ProtocolError",
+    "Reason",
+    "ServerError",
+    "TooLargeError",
+    "UnavailableError",
+    "UnsupportedOperationError",
+    "VersionNotFoundError",
+    "Violation",
+    "error_of",
+]
+
+
+class ClientError(Exception):
+    """The root: catch this to catch all that a call can end in.
+
+    Attributes:
+        refusal: All that is known of why.
+    """
+
+    reason = Reason.UNSPECIFIED
+    """What the class stands for; what came over the wire is `refusal.reason`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.message)
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """The broken rules, where it is the caller's input."""
+        return self.refusal.violations
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """More facts by name."""
+        return self.refusal.metadata
+
+    @property
+    def request_id(self) -> str:
+        """Names the call in the server's log; empty where no server answered."""
+        return self.refusal.request_id
+
+
+class InvalidRequestError(ClientError, ValueError):
+    """A parameter is out of its range."""
+
+    reason = Reason.INVALID_REQUEST
+
+    @classmethod
+    def of(cls, field: str, rule: str, value: object, remedy: str = "") -> Self:
+        """Return the error for one broken rule, found before anything was sent."""
+        text = repr(value)
+        shown = text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
+        violation = Violation(field, rule, shown, remedy)
+        code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        return cls(Refusal(code, cls.reason, str(violation), (violation,)))
+
+    @property
+    def field(self) -> str:
+        """Where the first broken rule was broken, e.g. `rows`, `columns.age.rows[17]`."""
+        return self.violations[0].field if self.violations else ""
+
+    @property
+    def rule(self) -> str:
+        """What must hold there."""
+        return self.violations[0].rule if self.violations else ""
+
+    @property
+    def value(self) -> str:
+        """What was found there, as text."""
+        return self.violations[0].value if self.violations else ""
+
+
+class InvalidRecordsError(InvalidRequestError):
+    """Records do not fit the model's schema."""
+
+    reason = Reason.INVALID_RECORDS
+
+
+class InvalidArrowError(InvalidRecordsError):
+    """Records have types that cannot travel, or bytes that are no Arrow stream."""
+
+    reason = Reason.INVALID_ARROW
+
+
+class TooLargeError(InvalidRequestError):
+    """The request, or the answer to it, is larger than the server allows."""
+
+    reason = Reason.TOO_LARGE
+
+
+class NotFoundError(ClientError, LookupError):
+    """Something named does not exist."""
+
+    @property
+    def name(self) -> str:
+        """What was asked for."""
+        return self.metadata.get("name", "")
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """What there is instead, possibly cut short."""
+        return tuple(name for name in self.metadata.get("available", "").split(", ") if name)
+
+
+class ModelNotFoundError(NotFoundError):
+    """The server hosts no model of that name."""
+
+    reason = Reason.MODEL_NOT_FOUND
+
+
+class VersionNotFoundError(NotFoundError):
+    """The model has no such version."""
+
+    reason = Reason.VERSION_NOT_FOUND
+
+
+class ColumnNotFoundError(NotFoundError):
+    """The records lack a column."""
+
+    reason = Reason.COLUMN_NOT_FOUND
+
+
+class UnsupportedOperationError(ClientError):
+    """The model has no graph for the wanted operation."""
+
+    reason = Reason.UNSUPPORTED_OPERATION
+
+
+class ServerError(ClientError):
+    """The server failed; its log has more under `request_id`."""
+
+    reason = Reason.INTERNAL
+
+
+class BundleUnusableError(ServerError):
+    """The model's bundle can no longer be used; its operator must look at it."""
+
+    reason = Reason.BUNDLE_UNUSABLE
+
+
+class ProtocolError(ClientError):
+    """The answer breaks the protocol: rows missing or twice, bytes that are no Arrow stream."""
+
+    @classmethod
+    def of(cls, rule: str, value: object) -> Self:
+        """Return the error for an answer that breaks `rule`."""
+        return cls(Refusal(grpc.StatusCode.DATA_LOSS.value[0], cls.reason, f"the answer {rule}, got {value}"))
+
+
+class UnavailableError(ClientError, ConnectionError):
+    """No server answers at the address, or it went away during the call."""
+
+
+class DeadlineError(ClientError, TimeoutError):
+    """The answer did not come in time."""
+
+
+class CallCancelledError(ClientError):
+    """The call was cancelled, by this side or the other."""
+
+
+_MAX_VALUE = 80
+_BY_REASON: Mapping[Reason, type[ClientError]] = {
+    kind.reason: kind
+    for kind in (
+        InvalidRequestError,
+        InvalidRecordsError,
+        InvalidArrowError,
+        TooLargeError,
+        ModelNotFoundError,
+        VersionNotFoundError,
+        ColumnNotFoundError,
+        UnsupportedOperationError,
+        ServerError,
+        BundleUnusableError,
+    )
+}
+_BY_CODE: Mapping[grpc.StatusCode, type[ClientError]] = {
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.CANCELLED: CallCancelledError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: TooLargeError,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.UNIMPLEMENTED: UnsupportedOperationError,
+    grpc.StatusCode.INTERNAL: ServerError,
+    grpc.StatusCode.UNKNOWN: ServerError,
+}
+
+
+def error_of(call: grpc.RpcError) -> ClientError:
+    """Return what a failed call, sync or async, is raised as.
+
+    The reason decides; the status code only where no reason came, because it was gRPC that refused
+    (nobody there, too late, too large a message).
+    """
+    status = _status(call)
+    refusal = unpack(status) if status is not None else _bare(call)
+    code = _code(call)
+    kind = _BY_REASON.get(refusal.reason) or _BY_CODE.get(code, ClientError)
+    return kind(refusal)
+
+
+def _status(call: Any) -> object:
+    try:
+        return rpc_status.from_call(call)
+    except (ValueError, DecodeError):  # details that contradict the status: trust neither
+        return None
+
+
+def _code(call: grpc.RpcError) -> grpc.StatusCode:
+    code = call.code() if hasattr(call, "code") else None
+    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN
+
+
+def _bare(call: grpc.RpcError) -> Refusal:
+    code = _code(call)
+    details = call.details() if hasattr(call, "details") else ""
+    return Refusal(code.value[0], Reason.UNSPECIFIED, f"{code.name}: {details or 'no details'}")

@@ -1,0 +1,112 @@
+"""Records in whatever form a caller has them, as an Arrow table. Imports neither pandas nor polars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+from augment_proto.errors import ArrowFormatError
+from augment_proto.limits import Limits
+from augment_proto.plain import to_plain
+from augment_proto.types import check_schema
+
+from augment_client.errors import InvalidArrowError, InvalidRecordsError
+
+__all__ = ["RecordsLike", "latent_table", "to_table"]
+
+
+class _ArrowStream(Protocol):
+    """Whatever speaks the Arrow PyCapsule interface: pandas, polars, pyarrow, DuckDB, ..."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+RecordsLike: TypeAlias = _ArrowStream | Iterable[Mapping[str, Any]] | Mapping[str, Any]
+"""A table of pandas, polars, pyarrow or any library with `__arrow_c_stream__`; dicts; or one dict."""
+
+
+def to_table(records: RecordsLike, field: str = "records") -> pa.Table:
+    """Return records as a table of types that may travel, without metadata.
+
+    Args:
+        records: A data frame, an Arrow table or batch, a list of dicts, or one dict. A pandas index is
+            left out; dicts may lack keys, whose cells are then missing.
+        field: What the caller knows them as, for errors.
+
+    Raises:
+        InvalidRecordsError: They are none of these, or cannot be a table.
+    """
+    table = to_plain(_any_table(records, field)).replace_schema_metadata(None)
+    try:
+        check_schema(table.schema, Limits().max_columns)
+    except ArrowFormatError as error:
+        raise InvalidArrowError.of(field, error.rule, error.value) from error
+    return table
+
+
+def latent_table(latent: Any) -> pa.Table:
+    """Return latent vectors as a table: a numpy array of shape (rows, width) becomes `latent_0` and so on."""
+    if getattr(latent, "ndim", 0) == 2 and not hasattr(latent, "__arrow_c_stream__"):  # noqa: PLR2004 - a matrix
+        columns = [pa.array(column) for column in latent.T]
+        return pa.table(columns, names=[f"latent_{index}" for index in range(len(columns))])
+    return to_table(latent, "latent")
+
+
+def _any_table(records: Any, field: str) -> pa.Table:
+    if isinstance(records, pa.Table):
+        return records
+    if hasattr(records, "__arrow_c_stream__"):
+        return _from_stream(records, field)
+    if hasattr(records, "__arrow_c_array__"):
+        return pa.Table.from_batches([pa.record_batch(records)])
+    if isinstance(records, Mapping):
+        return _from_dicts([records], field)
+    if isinstance(records, Iterable) and not isinstance(records, str | bytes):
+        return _from_dicts(list(records), field)
+    raise _not_records(records, field)
+
+
+def _from_stream(records: Any, field: str) -> pa.Table:
+    try:
+        table = pa.RecordBatchReader.from_stream(records).read_all()
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidRecordsError.of(field, "must be a table that Arrow can hold", str(error)) from error
+    index = [name for name in _pandas_index(table.schema) if name in table.column_names]
+    return table.drop_columns(index) if index else table
+
+
+def _pandas_index(schema: pa.Schema) -> list[str]:
+    """Return the columns that were a data frame's index: names of rows, not data."""
+    described = schema.pandas_metadata or {}
+    return [name for name in described.get("index_columns", ()) if isinstance(name, str)]
+
+
+def _from_dicts(rows: list[Any], field: str) -> pa.Table:
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping) or not all(isinstance(name, str) for name in row):
+            raise InvalidRecordsError.of(
+                f"{field}[{number}]", "must be a dict with column names as keys", row
+            )
+    names = dict.fromkeys(name for row in rows for name in row)
+    if not names:
+        raise InvalidRecordsError.of(field, "must have at least 1 row with at least 1 column", rows)
+    return pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names})
+
+
+def _column(name: str, cells: list[Any]) -> Any:
+    try:
+        return pa.array([_nested(cell) for cell in cells], from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        rule = "must have cells of one type that Arrow knows"
+        raise InvalidRecordsError.of(f"columns.{name}", rule, str(error)) from error
+
+
+def _nested(cell: Any) -> Any:
+    """Return a numpy array of two or more dimensions, which Arrow does not take, as nested lists."""
+    return cell.tolist() if getattr(cell, "ndim", 0) > 1 else cell
+
+
+def _not_records(records: object, field: str) -> InvalidRecordsError:
+    rule = "must be a table of pandas, polars or pyarrow, a list of dicts, or one dict"
+    return InvalidRecordsError.of(field, rule, type(records).__name__)

@@ -1,0 +1,133 @@
+"""Makes messages of what a caller asks; everything is checked here, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment_proto.arrow import to_ipc
+from augment_proto.v1 import augment_pb2 as pb
+
+from augment_client import responses
+from augment_client.calls import Call
+from augment_client.checks import (
+    MAX_ROW,
+    MAX_STEPS,
+    checked_integer,
+    checked_name,
+    checked_share,
+    checked_version,
+)
+from augment_client.errors import InvalidRecordsError, InvalidRequestError
+from augment_client.records import latent_table, to_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from augment_client.records import RecordsLike
+    from augment_client.results import Denoised, Latents, Records, Scores
+
+__all__ = ["decode", "denoise", "encode", "generate", "get_model", "interpolate", "reconstruct", "score"]
+
+_MAX_SEED = 2**64 - 1
+_METHODS = {
+    "linear": pb.INTERPOLATION_METHOD_LINEAR,
+    "slerp": pb.INTERPOLATION_METHOD_SLERP,
+}
+
+
+def get_model(name: str, version: int | None) -> pb.GetModelRequest:
+    """Return the request for one model's description."""
+    return pb.GetModelRequest(model=checked_name(name), version=checked_version(version))
+
+
+def generate(
+    name: str, rows: int, *, seed: int | None, offset: int, sampler: str | None, version: int | None
+) -> pb.GenerateRequest:
+    """Return the request for synthetic records."""
+    first = checked_integer("offset", offset, 0, MAX_ROW)
+    count = checked_integer("rows", rows, 1, MAX_ROW)
+    if sampler is not None and not isinstance(sampler, str):
+        raise InvalidRequestError.of("sampler", "must be the name of a sampler", sampler)
+    return pb.GenerateRequest(
+        model=checked_name(name),
+        version=checked_version(version),
+        rows=count,
+        seed=None if seed is None else checked_integer("seed", seed, 0, _MAX_SEED),
+        offset=first,
+        sampler=sampler or "",
+    )
+
+
+def interpolate(
+    name: str, start: RecordsLike, end: RecordsLike, *, steps: int, method: str, version: int | None
+) -> Call[Records]:
+    """Return the call for the records between `start` and `end`."""
+    count = checked_integer("steps", steps, 2, MAX_STEPS)
+    way = _METHODS.get(method) if isinstance(method, str) else None
+    if way is None:
+        raise InvalidRequestError.of("method", f"must be one of {list(_METHODS)}", method)
+    first, last = to_table(start, "start"), to_table(end, "end")
+    if first.num_rows != last.num_rows:
+        rule = f"must have as many rows as start ({first.num_rows})"
+        raise InvalidRecordsError.of("end", rule, last.num_rows)
+    model = checked_name(name)
+
+    def build(version: int, start: pa.Table, end: pa.Table) -> pb.InterpolateRequest:
+        return pb.InterpolateRequest(
+            model=model, version=version, start=to_ipc(start), end=to_ipc(end), steps=count, method=way
+        )
+
+    tables = (first, last)
+    return Call("Interpolate", model, checked_version(version), tables, build, responses.records, count)
+
+
+def denoise(name: str, records: RecordsLike, *, threshold: float, version: int | None) -> Call[Denoised]:
+    """Return the call that imputes and repairs."""
+    share, model = checked_share("threshold", threshold), checked_name(name)
+
+    def build(version: int, table: pa.Table) -> pb.DenoiseRequest:
+        return pb.DenoiseRequest(model=model, version=version, records=to_ipc(table), threshold=share)
+
+    return Call("Denoise", model, checked_version(version), (to_table(records),), build, responses.denoised)
+
+
+def encode(name: str, records: RecordsLike, *, version: int | None) -> Call[Latents]:
+    """Return the call for latent vectors."""
+    model = checked_name(name)
+
+    def build(version: int, table: pa.Table) -> pb.EncodeRequest:
+        return pb.EncodeRequest(model=model, version=version, records=to_ipc(table))
+
+    return Call("Encode", model, checked_version(version), (to_table(records),), build, responses.latents)
+
+
+def decode(name: str, latent: RecordsLike, *, version: int | None) -> Call[Records]:
+    """Return the call for the records of latent vectors."""
+    model = checked_name(name)
+
+    def build(version: int, table: pa.Table) -> pb.DecodeRequest:
+        return pb.DecodeRequest(model=model, version=version, latent=to_ipc(table))
+
+    return Call("Decode", model, checked_version(version), (latent_table(latent),), build, responses.decoded)
+
+
+def reconstruct(name: str, records: RecordsLike, *, version: int | None) -> Call[Records]:
+    """Return the call that encodes and decodes."""
+    model = checked_name(name)
+
+    def build(version: int, table: pa.Table) -> pb.ReconstructRequest:
+        return pb.ReconstructRequest(model=model, version=version, records=to_ipc(table))
+
+    return Call(
+        "Reconstruct", model, checked_version(version), (to_table(records),), build, responses.records
+    )
+
+
+def score(name: str, records: RecordsLike, *, version: int | None) -> Call[Scores]:
+    """Return the call that scores."""
+    model = checked_name(name)
+
+    def build(version: int, table: pa.Table) -> pb.ScoreRequest:
+        return pb.ScoreRequest(model=model, version=version, records=to_ipc(table))
+
+    return Call("Score", model, checked_version(version), (to_table(records),), build, responses.scores)

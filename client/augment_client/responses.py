@@ -1,0 +1,138 @@
+"""Reads answers. The bytes of a server are checked like those of a client: in full, before any use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from augment_proto.arrow import from_ipc, schema_from_ipc
+from augment_proto.errors import ArrowFormatError
+from augment_proto.limits import Limits
+from augment_proto.plain import restore
+
+from augment_client.errors import ProtocolError
+from augment_client.results import ColumnInfo, Denoised, Latents, ModelInfo, Records, Scores, Unseen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from augment_proto.v1 import augment_pb2 as pb
+
+__all__ = [
+    "ANSWER_LIMITS",
+    "decoded",
+    "denoised",
+    "latents",
+    "model",
+    "models",
+    "reading",
+    "records",
+    "scores",
+]
+
+_ANSWER_BYTES = 256 * 2**20
+ANSWER_LIMITS = Limits(
+    max_bytes=_ANSWER_BYTES, max_rows=2**24, max_messages=2**20, max_decoded_bytes=4 * _ANSWER_BYTES
+)
+"""What one answer may hold; generous, since the caller chose the server."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn whatever bad bytes raise into a `ProtocolError`."""
+    try:
+        yield
+    except ArrowFormatError as error:
+        raise ProtocolError.of(error.rule, error.value) from error
+    except (pa.ArrowException, ValueError) as error:
+        raise ProtocolError.of("must have the columns of its result schema", str(error)) from error
+
+
+def models(answer: pb.ListModelsResponse) -> list[ModelInfo]:
+    """Read the hosted models."""
+    return [_model(each) for each in answer.models]
+
+
+def model(answer: pb.GetModelResponse) -> ModelInfo:
+    """Read one model."""
+    return _model(answer.model)
+
+
+def records(answer: pb.InterpolateResponse | pb.ReconstructResponse) -> Records:
+    """Read records made from records."""
+    return Records(_restored(answer.records, answer.result_schema), _unseen(answer.unseen))
+
+
+def decoded(answer: pb.DecodeResponse) -> Records:
+    """Read records made from latent vectors."""
+    return Records(_restored(answer.records, answer.result_schema))
+
+
+def denoised(answer: pb.DenoiseResponse) -> Denoised:
+    """Read repaired records."""
+    repaired = _restored(answer.records, answer.result_schema)
+    changed, confidence = _table(answer.changed), _table(answer.confidence)
+    for table in (changed, confidence):
+        if table.column_names != repaired.column_names or table.num_rows != repaired.num_rows:
+            raise ProtocolError.of("must have one flag and one confidence a cell", table.shape)
+    return Denoised(repaired, changed, confidence, _unseen(answer.unseen))
+
+
+def latents(answer: pb.EncodeResponse) -> Latents:
+    """Read latent vectors."""
+    return Latents(_table(answer.latent), _unseen(answer.unseen))
+
+
+def scores(answer: pb.ScoreResponse) -> Scores:
+    """Read scores."""
+    return Scores(_table(answer.scores), _unseen(answer.unseen))
+
+
+def _table(data: bytes) -> pa.Table:
+    with reading():
+        return from_ipc(data, ANSWER_LIMITS)
+
+
+def _restored(data: bytes, schema: bytes) -> pa.Table:
+    with reading():
+        return restore(from_ipc(data, ANSWER_LIMITS), schema_from_ipc(schema, ANSWER_LIMITS))
+
+
+def _unseen(values: Iterable[pb.UnseenValue]) -> tuple[Unseen, ...]:
+    return tuple(Unseen(value.column, value.value, value.cells, value.first_row) for value in values)
+
+
+def _model(message: pb.Model) -> ModelInfo:
+    with reading():
+        schema = schema_from_ipc(message.result_schema, ANSWER_LIMITS)
+    return ModelInfo(
+        name=message.name,
+        version=message.version,
+        digest=message.digest,
+        created_at=message.created_at.ToDatetime(tzinfo=dt.UTC),
+        schema=schema,
+        columns=tuple(_column(column) for column in message.columns),
+        samplers=tuple(message.samplers),
+        operations=tuple(message.operations),
+        latent_dim=message.latent_dim,
+        block_rows=max(1, message.block_rows),
+        training_rows=message.training_rows,
+        figures=dict(message.figures),
+    )
+
+
+def _column(message: pb.Column) -> ColumnInfo:
+    return ColumnInfo(
+        name=message.name,
+        kind=message.kind,
+        nullable=message.nullable,
+        role=message.role,
+        categories=tuple(message.categories),
+        category_count=message.category_count,
+        minimum=message.minimum,
+        maximum=message.maximum,
+        unit=message.unit,
+        shape=tuple(message.shape),
+    )

@@ -1,0 +1,174 @@
+"""What a client gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import pyarrow as pa
+
+__all__ = ["ColumnInfo", "Denoised", "Latents", "ModelInfo", "Records", "Scores", "StreamInfo", "Unseen"]
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """One column of a model's records.
+
+    Attributes:
+        name: Its name.
+        kind: integer, number, category, boolean, datetime, array, identifier or text.
+        nullable: Whether cells may be missing.
+        role: feature, target or ignored.
+        categories: The levels as text, most frequent first; the first 1,000 of them.
+        category_count: How many levels there are.
+        minimum: Smallest training value as text; empty for kinds without order.
+        maximum: Largest training value as text.
+        unit: For people.
+        shape: The shape of one cell of an array column.
+    """
+
+    name: str
+    kind: str
+    nullable: bool
+    role: str
+    categories: tuple[str, ...]
+    category_count: int
+    minimum: str
+    maximum: str
+    unit: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A hosted model.
+
+    Attributes:
+        name: Its name.
+        version: Its version, from 1.
+        digest: sha256 over its manifest, in hex: names its contents for good.
+        created_at: When its bundle was made, UTC.
+        schema: Columns and types of the tables that it gives back.
+        columns: Its columns, in the order of the data file.
+        samplers: Ways to generate, the default first.
+        operations: What can be asked of it.
+        latent_dim: Width of its latent vectors.
+        block_rows: Rows of one block of its noise; offsets that are multiples of it cost least.
+        training_rows: Rows it was trained on.
+        figures: Figures recorded at training time, e.g. `vae.heldout_loss`.
+    """
+
+    name: str
+    version: int
+    digest: str
+    created_at: datetime
+    schema: pa.Schema
+    columns: tuple[ColumnInfo, ...]
+    samplers: tuple[str, ...]
+    operations: tuple[str, ...]
+    latent_dim: int
+    block_rows: int
+    training_rows: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a stream of generated records consists of; with it the same rows can be had again.
+
+    Attributes:
+        model: The model's name.
+        version: The version that answers.
+        digest: The bundle's digest.
+        seed: The seed, drawn by the server where none was given.
+        offset: The first row.
+        rows: How many rows the whole stream has.
+        sampler: How they are made.
+        schema: Columns and types of its batches.
+    """
+
+    model: str
+    version: int
+    digest: str
+    seed: int
+    offset: int
+    rows: int
+    sampler: str
+    schema: pa.Schema
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A value that the model never saw: its cells were read as missing.
+
+    Attributes:
+        column: Its column.
+        value: As text.
+        cells: How many cells hold it.
+        first_row: The first row that holds it, from 0.
+    """
+
+    column: str
+    value: str
+    cells: int
+    first_row: int
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records made from records.
+
+    Attributes:
+        records: In the types of the model's data file.
+        unseen: Values of the input that were read as missing.
+    """
+
+    records: pa.Table
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """Repaired records.
+
+    Attributes:
+        records: In the types of the model's data file; cells that were not changed are the input's own.
+        changed: Booleans, same columns and rows: whether the cell was imputed or repaired.
+        confidence: float32 in [0, 1], same columns and rows: the probability that the cell is right.
+        unseen: Values of the input that were read as missing.
+    """
+
+    records: pa.Table
+    changed: pa.Table
+    confidence: pa.Table
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Latent vectors of records.
+
+    Attributes:
+        latent: float32 columns `latent_0`, `latent_1`, ...
+        unseen: Values of the input that were read as missing.
+    """
+
+    latent: pa.Table
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How unusual records are.
+
+    Attributes:
+        scores: One float32 column `score`: the negative evidence lower bound in nats.
+        unseen: Values of the input that were read as missing.
+    """
+
+    scores: pa.Table
+    unseen: tuple[Unseen, ...] = ()

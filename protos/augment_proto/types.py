@@ -1,0 +1,69 @@
+"""Which Arrow types may travel: plain ones, whose size on the wire says what they cost in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from augment_proto.errors import ArrowFormatError, ArrowLimitError
+
+__all__ = ["check_schema"]
+
+_MAX_DEPTH = 8
+_PLAIN = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_timestamp,
+    pa.types.is_duration,
+)
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+_EXTENSIONS = ("arrow.fixed_shape_tensor",)
+
+
+def check_schema(schema: pa.Schema, max_columns: int) -> None:
+    """Check that a stream of this schema may be decoded.
+
+    Raises:
+        ArrowFormatError: No column, two of one name, or a type that may not travel: views, run-end encoding,
+            unions, maps, structs, binary, extensions other than fixed-shape tensors.
+        ArrowLimitError: More than `max_columns`.
+    """
+    if not 1 <= len(schema) <= max_columns:
+        kind = ArrowLimitError if len(schema) else ArrowFormatError
+        raise kind(f"must have 1 to {max_columns} columns", len(schema))
+    names = schema.names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ArrowFormatError("must have column names that differ", f"{twice!r} twice")
+    for field in schema:
+        str(field.type)  # raises where a zone or a nested name is no Unicode
+        _check_column(field.name, field.type)
+
+
+def _check_column(column: str, kind: pa.DataType) -> None:
+    if pa.types.is_dictionary(kind):
+        _check_plain(column, kind.value_type)
+    elif isinstance(kind, pa.BaseExtensionType) and kind.extension_name in _EXTENSIONS:
+        _check_nested(column, kind.storage_type)
+    elif not pa.types.is_null(kind):
+        _check_nested(column, kind)
+
+
+def _check_nested(column: str, kind: Any) -> None:
+    for _ in range(_MAX_DEPTH):
+        if not any(is_list(kind) for is_list in _LISTS):
+            break
+        kind = kind.value_type
+    _check_plain(column, kind)
+
+
+def _check_plain(column: str, kind: pa.DataType) -> None:
+    if not any(is_plain(kind) for is_plain in _PLAIN):
+        raise ArrowFormatError("must have columns of plain types", f"column {column!r} of type {kind}")

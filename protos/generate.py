@@ -1,0 +1,88 @@
+"""Generates the committed stubs from `augment_proto/v1/augment.proto`.
+
+    python protos/generate.py            writes the stubs beside the .proto file
+    python protos/generate.py --check    compares them with what would be written; exit 1 if they differ
+
+The stubs refuse a grpcio older than their generator, so the generator's version is the users' floor:
+raising `GENERATOR` raises `grpcio>=` for everybody who installs the client.
+"""  # noqa: INP001 - a script, no package
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+GENERATOR = {"grpcio-tools": "1.80.0", "mypy-protobuf": "5.1.0"}
+ROOT = Path(__file__).resolve().parent
+PROTO = "augment_proto/v1/augment.proto"
+STUBS = tuple(
+    f"augment_proto/v1/augment_{suffix}" for suffix in ("pb2.py", "pb2.pyi", "pb2_grpc.py", "pb2_grpc.pyi")
+)
+
+
+def wrong_versions() -> list[str]:
+    """Return a line for each generator package that is not the pinned version."""
+    return [
+        f"{package} must be {wanted}, got {found}. Run: pip install {package}=={wanted}"
+        for package, wanted in GENERATOR.items()
+        if (found := _installed(package)) != wanted
+    ]
+
+
+def generate(out: Path) -> None:
+    """Write the four stubs under `out`."""
+    scripts = sysconfig.get_path("scripts")
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}"]
+    command += [f"--{kind}_out={out}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
+    subprocess.run([*command, PROTO], check=True, cwd=ROOT, env=environment, capture_output=True)  # noqa: S603 - fixed arguments
+
+
+def differences() -> list[str]:
+    """Return a unified diff between the committed stubs and freshly generated ones."""
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        generate(Path(scratch))
+        for stub in STUBS:
+            committed = _lines(ROOT / stub)
+            lines += difflib.unified_diff(committed, _lines(Path(scratch) / stub), f"committed/{stub}", stub)
+    return lines
+
+
+def main(arguments: list[str]) -> int:
+    """Generate or check; return the exit code (0 done or same, 1 stubs differ, 2 wrong generator)."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare only; write nothing")
+    check = parser.parse_args(arguments).check
+    if wrong := wrong_versions():
+        sys.stderr.write("\n".join(wrong) + "\n")
+        return 2
+    if not check:
+        generate(ROOT)
+        return 0
+    changed = differences()
+    if changed:
+        sys.stderr.writelines([*changed, "\nthe stubs are not what augment.proto says. Run: make protos\n"])
+    return 1 if changed else 0
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

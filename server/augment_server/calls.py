@@ -1,0 +1,59 @@
+"""What is known of the call being answered; work in other threads adds to it by `note`."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+__all__ = ["Call", "begin_call", "note"]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call.
+
+    Attributes:
+        method: Its name, e.g. `Denoise`.
+        request_id: The caller's `x-request-id`, or one made here.
+        started_s: When it came, by the monotonic clock.
+        facts: What its log line tells besides, e.g. `model`, `rows`.
+    """
+
+    method: str
+    request_id: str
+    started_s: float = field(default_factory=time.monotonic)
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def milliseconds(self) -> float:
+        """How long it has taken so far."""
+        return round((time.monotonic() - self.started_s) * 1000, 3)
+
+
+_CURRENT: ContextVar[Call | None] = ContextVar("augment_server_call", default=None)
+
+
+def begin_call(method: str, given_id: str = "") -> Call:
+    """Return a new call and make it the current one of this task and of work that copies its context.
+
+    Args:
+        method: The method's name.
+        given_id: The caller's id; any but 8 to 64 plain characters is replaced, so that nobody writes
+            into the log what they like.
+    """
+    request_id = given_id if _REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
+    call = Call(method, request_id)
+    _CURRENT.set(call)
+    return call
+
+
+def note(**facts: object) -> None:
+    """Add facts to the current call's log line; nothing where there is no call."""
+    call = _CURRENT.get()
+    if call is not None:
+        call.facts.update(facts)

@@ -1,0 +1,42 @@
+"""Structured logs: one line an event, on standard error, as JSON or for people."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from augment_server.settings import Settings
+
+__all__ = ["configure_logs", "get_logger"]
+
+
+def configure_logs(settings: Settings) -> None:
+    """Set up structlog for the process; called once, by `serve`."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_renderers(settings.log_format),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Return a logger that carries the current call's request id."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def _renderers(log_format: str) -> list[structlog.typing.Processor]:
+    if log_format == "console":
+        plain = structlog.dev.plain_traceback  # the other formatter shows local variables: callers' records
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]

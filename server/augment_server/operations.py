@@ -1,0 +1,196 @@
+"""What the service does, as plain functions of messages: decode, call, encode. No gRPC in here."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import TYPE_CHECKING
+
+from augment_proto.arrow import from_ipc, to_ipc
+from augment_proto.errors import ArrowFormatError
+from augment_proto.limits import Limits
+from augment_proto.stream import StreamWriter, cut, rows_per_message
+from augment_proto.v1 import augment_pb2 as pb
+
+from augment.errors import RequestError
+from augment_server.calls import note
+from augment_server.descriptions import describe
+from augment_server.status import TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Protocol
+
+    import pyarrow as pa
+
+    from augment.data import Unseen
+    from augment.runtime import Model
+    from augment_server.registry import Registry
+    from augment_server.settings import Settings
+
+    class _Named(Protocol):
+        @property
+        def model(self) -> str: ...
+        @property
+        def version(self) -> int: ...
+
+
+__all__ = ["Operations"]
+
+_MAX_BATCH_ROWS = 16_384
+"""However narrow the rows: a cancelled stream computes no further than this."""
+
+_METHODS = {
+    pb.INTERPOLATION_METHOD_UNSPECIFIED: "linear",
+    pb.INTERPOLATION_METHOD_LINEAR: "linear",
+    pb.INTERPOLATION_METHOD_SLERP: "slerp",
+}
+
+
+class Operations:
+    """One method for each of the service's, blocking, callable from any thread.
+
+    All raise what `augment.errors` and `augment_proto.errors` name, which `status` maps to the wire.
+    """
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._max_rows = settings.max_rows_per_request
+        self._max_stream_rows = settings.max_stream_rows
+        self._limits = Limits(max_bytes=settings.max_request_bytes, max_rows=settings.max_rows_per_request)
+
+    def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
+        """Return the newest version of each model."""
+        return pb.ListModelsResponse(models=[describe(model) for model in self._registry.models()])
+
+    def get_model(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
+        """Return one model's description."""
+        return pb.GetModelResponse(model=describe(self._model(request)))
+
+    def generate(self, request: pb.GenerateRequest) -> Iterator[pb.GenerateResponse]:
+        """Yield the header, then chunks; a bad request raises before the header."""
+        model = self._model(request)
+        if request.rows > self._max_stream_rows:
+            raise TooLargeError.of("rows", f"must be at most {self._max_stream_rows}", request.rows)
+        seed = request.seed if request.HasField("seed") else secrets.randbits(63)
+        max_rows = min(rows_per_message(model.wire_schema), _MAX_BATCH_ROWS)
+        batches = model.generate_batches(
+            request.rows, seed=seed, offset=request.offset, sampler=request.sampler or None, max_rows=max_rows
+        )
+        first = list(itertools.islice(batches, 1))
+        writer = StreamWriter(model.wire_schema)
+        yield pb.GenerateResponse(
+            header=pb.GenerateHeader(
+                model=model.name,
+                version=model.version,
+                digest=model.digest,
+                seed=seed,
+                offset=request.offset,
+                rows=request.rows,
+                sampler=request.sampler or model.samplers[0],
+                ipc=writer.header,
+                result_schema=_schema(model),
+            )
+        )
+        yield from _chunks(itertools.chain(first, batches), writer, request.offset, max_rows)
+
+    def interpolate(self, request: pb.InterpolateRequest) -> pb.InterpolateResponse:
+        """Return the records on the paths between `start` and `end`."""
+        model = self._model(request)
+        start, end = self._table(request.start, "start"), self._table(request.end, "end")
+        if start.num_rows * request.steps > self._max_rows:
+            rule = f"must be such that steps x rows of start is at most {self._max_rows}"
+            raise TooLargeError.of("steps", rule, request.steps)
+        method = _METHODS.get(request.method)
+        if method is None:
+            raise RequestError.of("method", "must be one of InterpolationMethod", request.method)
+        made = model.interpolate(start, end, steps=request.steps, method=method)
+        return pb.InterpolateResponse(
+            digest=model.digest,
+            records=to_ipc(made.records),
+            result_schema=_schema(model),
+            unseen=_unseen(made.unseen),
+        )
+
+    def denoise(self, request: pb.DenoiseRequest) -> pb.DenoiseResponse:
+        """Return the records with missing cells imputed and doubtful ones repaired."""
+        model = self._model(request)
+        threshold = request.threshold if request.HasField("threshold") else 0.5
+        made = model.denoise(self._table(request.records, "records"), threshold=threshold)
+        return pb.DenoiseResponse(
+            digest=model.digest,
+            records=to_ipc(made.records),
+            result_schema=_schema(model),
+            changed=to_ipc(made.changed),
+            confidence=to_ipc(made.confidence),
+            unseen=_unseen(made.unseen),
+        )
+
+    def encode(self, request: pb.EncodeRequest) -> pb.EncodeResponse:
+        """Return the records' latent vectors."""
+        model = self._model(request)
+        made = model.encode(self._table(request.records, "records"))
+        return pb.EncodeResponse(digest=model.digest, latent=to_ipc(made.latent), unseen=_unseen(made.unseen))
+
+    def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
+        """Return the most likely records of latent vectors."""
+        model = self._model(request)
+        records = model.decode(self._table(request.latent, "latent"))
+        return pb.DecodeResponse(digest=model.digest, records=to_ipc(records), result_schema=_schema(model))
+
+    def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
+        """Return what the model makes of the records, encoded and decoded."""
+        model = self._model(request)
+        made = model.reconstruct(self._table(request.records, "records"))
+        return pb.ReconstructResponse(
+            digest=model.digest,
+            records=to_ipc(made.records),
+            result_schema=_schema(model),
+            unseen=_unseen(made.unseen),
+        )
+
+    def score(self, request: pb.ScoreRequest) -> pb.ScoreResponse:
+        """Return how unusual each record is."""
+        model = self._model(request)
+        made = model.score(self._table(request.records, "records"))
+        return pb.ScoreResponse(digest=model.digest, scores=to_ipc(made.scores), unseen=_unseen(made.unseen))
+
+    def _model(self, request: _Named) -> Model:
+        if not request.model:
+            raise RequestError.of("model", "must be the name of a model", request.model)
+        model = self._registry.get(request.model, request.version)
+        note(model=model.name, version=model.version)
+        return model
+
+    def _table(self, data: bytes, field: str) -> pa.Table:
+        try:
+            table = from_ipc(data, self._limits)
+        except ArrowFormatError as error:
+            error.field = field
+            raise
+        note(rows=table.num_rows)
+        return table
+
+
+def _chunks(
+    batches: Iterable[pa.RecordBatch], writer: StreamWriter, offset: int, max_rows: int
+) -> Iterator[pb.GenerateResponse]:
+    row = offset
+    for batch in batches:
+        for part in cut(batch, max_rows):
+            chunk = pb.RecordChunk(row_offset=row, row_count=part.num_rows, ipc=writer.write(part))
+            row += part.num_rows
+            note(rows=row - offset)
+            yield pb.GenerateResponse(chunk=chunk)
+
+
+def _schema(model: Model) -> bytes:
+    data: bytes = model.result_schema.serialize().to_pybytes()
+    return data
+
+
+def _unseen(values: Iterable[Unseen]) -> list[pb.UnseenValue]:
+    return [
+        pb.UnseenValue(column=value.column, value=value.value, cells=value.cells, first_row=value.first_row)
+        for value in values
+    ]

@@ -1,0 +1,50 @@
+"""What an operator can set: flags, `AUGMENT_...` variables, or keyword arguments, in that order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Settings of one server process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUGMENT_",
+        extra="forbid",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_implicit_flags=True,
+    )
+
+    models: Path = Field(default=Path("models"), description="directory of the bundles to host")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=50051, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    allow_empty: bool = Field(default=False, description="start even if there is no model to host")
+    threads: int | None = Field(
+        default=None, ge=1, le=256, description="threads of one computation; default: by the CPUs there are"
+    )
+    computations: int = Field(default=4, ge=1, le=256, description="computations at the same time")
+    max_rows_per_request: int = Field(
+        default=MAX_ROWS_PER_CALL, ge=1, description="records in one unary call, in either direction"
+    )
+    max_request_bytes: int = Field(
+        default=MAX_MESSAGE_BYTES, ge=1024, le=2**31 - 1, description="bytes of one request"
+    )
+    max_stream_rows: int = Field(
+        default=1_000_000_000, ge=1, description="rows that one call of Generate may ask for"
+    )
+    grace_s: float = Field(
+        default=30.0, ge=0, le=3600, description="seconds that calls in flight may go on after SIGTERM"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least important log lines to write"
+    )
+    log_format: Literal["json", "console"] = Field(default="json", description="how log lines look")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from augment_client import Client, UnavailableError
+from augment_server.main import main
+from augment_server.settings import Settings
+
+from tests.server.running import ServerProcess, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def process(models_dir: Path) -> Iterator[ServerProcess]:
+    """A server process, ended at the latest after the test."""
+    started = time.monotonic()
+    running = ServerProcess(models_dir)
+    print(f"\nready after {time.monotonic() - started:.2f} s")  # noqa: T201 - shown, not asserted
+    yield running
+    running.kill()
+
+
+def test_the_ready_line_tells_where_and_what(process: ServerProcess) -> None:
+    """Programs that start the server read address and models from one JSON line."""
+    assert process.ready["models"] == ["tiny/1"]
+    assert process.ready["host"] == "127.0.0.1"
+    with Client(process.target) as client:
+        assert [model.name for model in client.models()] == ["tiny"]
+
+
+def test_sigterm_lets_the_stream_in_flight_finish_and_exits_with_0(process: ServerProcess) -> None:
+    """All rows of a stream that runs when SIGTERM comes arrive; then the process ends in good order."""
+    with Client(process.target) as client:
+        with client.generate_batches("tiny", 300_000, seed=3) as stream:
+            rows = next(stream).num_rows
+            process.terminate()
+            time.sleep(0.3)
+            rows += sum(batch.num_rows for batch in stream)
+        assert rows == 300_000
+        assert process.finish() == 0
+        with pytest.raises(UnavailableError):
+            client.models(timeout_s=5)
+    events = [line["event"] for line in process.lines]
+    assert events[-3:] == ["stopping", "call", "stopped"]
+    assert process.lines[-2]["status"] == "OK"
+    assert len(process.lines[-2]["request_id"]) == 32
+
+
+def test_a_second_signal_does_not_wait(process: ServerProcess) -> None:
+    """Whoever signals twice wants the end now, calls in flight or not."""
+    with Client(process.target) as client, client.generate_batches("tiny", 100_000_000) as stream:
+        next(stream)
+        process.terminate()
+        time.sleep(0.3)
+        started = time.monotonic()
+        process.terminate()
+        assert process.finish() == 0
+        assert time.monotonic() - started < 10
+
+
+def test_no_torch_in_the_server(models_dir: Path) -> None:
+    """A server that has loaded a model and answered has no torch, no training and no pickle-made model."""
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+from augment_server import Registry, Server, Settings
+options = Settings(models=Path({str(models_dir)!r}), port=0)
+async def run():
+    server = await Server.start(options, Registry.open(options))
+    await server.stop()
+asyncio.run(run())
+print([name for name in sys.modules if name.split(".")[0] in ("torch", "onnx", "sklearn", "matplotlib")
+       or name.startswith(("augment.models", "augment.training"))])
+"""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_cannot_be_served_ends_with_2_and_a_sentence(
+    tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing directory, a taken port and settings out of range exit with 2, each naming its field."""
+    monkeypatch.chdir(tmp_path)
+    for arguments, words in (
+        (["--models", str(tmp_path / "none")], "models must be a directory"),
+        (["--models", str(tmp_path)], "models must hold a usable bundle"),
+        (["--port", "70000"], "port"),
+        (["--models", str(models_dir), "--host", "256.0.0.1"], "port must be free to listen on"),
+    ):
+        assert main(arguments) == 2, arguments
+        error = capsys.readouterr().err
+        assert words in error
+        assert "Traceback" not in error
+
+
+def test_a_port_is_not_shared(process: ServerProcess, models_dir: Path) -> None:
+    """A second server on the port is refused: it would take half of the calls."""
+    arguments = ["--models", str(models_dir), "--port", str(process.ready["port"])]
+    assert main(arguments) == 2
+
+
+def test_settings_come_from_flags_then_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AUGMENT_ variables set what no argument does, and are checked alike."""
+    monkeypatch.setenv("AUGMENT_MODELS", str(tmp_path))
+    monkeypatch.setenv("AUGMENT_PORT", "1234")
+    assert (Settings().models, Settings().port, Settings(port=5).port) == (tmp_path, 1234, 5)
+    monkeypatch.setenv("AUGMENT_GRACE_S", "-1")
+    assert main([]) == 2
+
+
+def test_console_logs_are_for_people(models_dir: Path) -> None:
+    """With `--log-format console` the log is no JSON."""
+    command = [sys.executable, "-m", "augment_server", "--models", str(models_dir), "--port", "0"]
+    with subprocess.Popen(  # noqa: S603 - our own module
+        [*command, "--log-format", "console"], env=environment(), stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        line = next(line for line in running.stderr if "ready" in line)
+        running.terminate()
+        assert running.wait(30) == 0
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(line)
