@@ -7,7 +7,7 @@ from pathlib import Path
 from augment.bundle.limits import NAME_PATTERN, VERSION_PATTERN
 from augment.errors import ModelNotFoundError, VersionNotFoundError
 
-__all__ = ["find_bundle", "list_bundles", "versions_of"]
+__all__ = ["find_bundle", "list_bundles", "next_version"]
 
 _SHOWN = 20
 
@@ -22,7 +22,7 @@ def list_bundles(models_dir: Path | str) -> list[Path]:
     return [
         models_dir / name / str(version)
         for name in _names_in(models_dir)
-        for version in versions_of(models_dir / name)
+        for version in _versions_of(models_dir / name)
     ]
 
 
@@ -34,9 +34,9 @@ def find_bundle(models_dir: Path | str, name: str, version: int | None = None) -
         VersionNotFoundError: The model has no such version.
     """
     models_dir = Path(models_dir)
-    versions = versions_of(models_dir / name) if NAME_PATTERN.fullmatch(name) else []
+    versions = _versions_of(models_dir / name) if NAME_PATTERN.fullmatch(name) else []
     if not versions:
-        there = [other for other in _names_in(models_dir) if versions_of(models_dir / other)]
+        there = [other for other in _names_in(models_dir) if _versions_of(models_dir / other)]
         raise ModelNotFoundError(name, tuple(there[:_SHOWN]))
     wanted = versions[-1] if version is None else version
     if wanted not in versions:
@@ -44,11 +44,17 @@ def find_bundle(models_dir: Path | str, name: str, version: int | None = None) -
     return models_dir / name / str(wanted)
 
 
-def versions_of(model_dir: Path) -> list[int]:
+def _versions_of(model_dir: Path) -> list[int]:
     """Return the versions in one model's directory, oldest first."""
     return sorted(
         int(entry.name) for entry in _directories(model_dir) if VERSION_PATTERN.fullmatch(entry.name)
     )
+
+
+def next_version(model_dir: Path) -> int:
+    """Return the version after the newest entry that is called like one, be it a bundle or not."""
+    taken = [int(entry.name) for entry in model_dir.iterdir() if VERSION_PATTERN.fullmatch(entry.name)]
+    return max(taken, default=0) + 1
 
 
 def _names_in(models_dir: Path) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augment.bundle.directory import versions_of
+from augment.bundle.directory import next_version
 from augment.bundle.draft import BundleDraft, files_of
 from augment.bundle.leftovers import TEMPORARY_PREFIX, locked_directory, remove_leftovers
 from augment.bundle.limits import NAME_PATTERN
@@ -87,7 +87,7 @@ def _publish(model_dir: Path, files: Mapping[str, bytes]) -> Path:
 def _rename_to_next_version(temporary: Path, model_dir: Path) -> Path:
     """Rename to the next free version; where another publisher takes it first, to the one after."""
     while True:
-        final = model_dir / str(max(versions_of(model_dir), default=0) + 1)
+        final = model_dir / str(next_version(model_dir))
         try:
             temporary.rename(final)
         except OSError as exc:

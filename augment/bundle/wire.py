@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Field", "fields_of", "varints_of"]
+__all__ = ["Field", "fields_of"]
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
@@ -44,14 +44,6 @@ def fields_of(message: memoryview) -> Iterator[Field]:
             )
         yield number, wire_type, message[at : at + size]
         at += size
-
-
-def varints_of(payload: memoryview) -> Iterator[int]:
-    """Yield the integers of a packed repeated field."""
-    at = 0
-    while at < len(payload):
-        value, at = _varint(payload, at)
-        yield value
 
 
 def _payload_size(message: memoryview, at: int, wire_type: int) -> tuple[int, int]:

@@ -1,16 +1,12 @@
-"""The Typer application: its commands, and one place where all failures end."""
+"""The Typer application and its commands."""
 
 from __future__ import annotations
 
 import inspect
-import os
-import sys
-import traceback
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from augment.cli.commands.denoise import denoise
 from augment.cli.commands.encode import encode
@@ -20,42 +16,13 @@ from augment.cli.commands.interpolate import interpolate
 from augment.cli.commands.schema import schema
 from augment.cli.commands.serve import serve
 from augment.cli.commands.train import train
-from augment.cli.failures import failure_of, show
-
-if TYPE_CHECKING:
-    import click
+from augment.cli.guard import GuardedGroup
 
 __all__ = ["app"]
 
 
-class _Group(TyperGroup):
-    """The commands, in the order of a first walk; their failures become messages and exit codes."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; tell a failure in one message."""
-        try:
-            return super().invoke(ctx)
-        except (Exception, KeyboardInterrupt) as exc:
-            if _is_clicks_own(exc):
-                raise
-            if ctx.params.get("debug") or os.environ.get("AUGMENT_DEBUG"):
-                traceback.print_exc(file=sys.stderr)
-            failure = failure_of(exc)
-            show(failure)
-            raise typer.Exit(failure.code) from exc
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order they were added."""
-        return list(self.commands)
-
-
-def _is_clicks_own(exc: BaseException) -> bool:
-    """Whether click shows the exception itself: usage errors, exits, a closed pipe."""
-    return type(exc).__module__.partition(".")[0] in {"click", "typer"} or isinstance(exc, BrokenPipeError)
-
-
 app = typer.Typer(
-    cls=_Group,
+    cls=GuardedGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -28,14 +28,17 @@ class TrainingView(Watcher):
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or stderr()
-        self._bars = Progress(
+        self._bars = self._new_bars()
+        self._tasks: dict[str, TaskID] = {}
+
+    def _new_bars(self) -> Progress:
+        return Progress(
             TextColumn("[bold]{task.description:9}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[text]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -45,6 +48,12 @@ class TrainingView(Watcher):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    def restart(self) -> None:
+        """Leave the bars as they are and begin new ones, for models of the same names."""
+        self._bars.stop()
+        self._bars, self._tasks = self._new_bars(), {}
+        self._bars.start()
 
     def on_stage(self, stage: str) -> None:
         """Show what begins now."""

@@ -17,31 +17,42 @@ if TYPE_CHECKING:
 
     from augment.data.schema import ArrayColumn
 
-__all__ = ["ArrayCodec", "elements_of", "fit_array"]
+    Elements = NDArray[np.float32] | NDArray[np.float64]
+
+__all__ = ["ArrayCodec", "fit_array"]
+
+_BLOCK_ROWS = 4096
+_NARROW_BITS = 16
 
 
-def elements_of(column: pa.Array, width: int) -> NDArray[np.float64]:
-    """Return an array column's elements, shape (rows, width); zeros where the array is missing."""
+def _elements(column: pa.Array, width: int) -> Elements:
+    """Return the elements of the present arrays, shape (present rows, width), exactly where float32 is."""
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    flat = np.zeros((len(storage), width))
-    present = np.asarray(storage.is_valid())
-    values = storage.drop_null().flatten()
-    flat[present] = np.asarray(values.cast(pa.float64())).reshape(-1, width)
-    return flat
+    flat = storage.drop_null().flatten() if storage.null_count else storage.flatten()
+    narrow = pt.is_float32(flat.type) or flat.type.bit_width <= _NARROW_BITS
+    return np.asarray(flat.cast(pa.float32() if narrow else pa.float64())).reshape(-1, width)
 
 
 def fit_array(column: ArrayColumn, cells: pa.Array) -> ArrayTable:
     """Return the table of an array column: one scale for all elements."""
-    elements = elements_of(cells.drop_null(), math.prod(column.shape))
+    elements = _elements(cells, math.prod(column.shape))
     some = elements.size > 0
+    mean = float(elements.mean(dtype=np.float64)) if some else 0.0
     return ArrayTable(
         column=column.name,
         counts=(cells.null_count, len(cells) - cells.null_count),
-        mean=float(elements.mean()) if some else 0.0,
-        deviation=(float(elements.std()) if some else 0.0) or 1.0,
+        mean=mean,
+        deviation=_deviation(elements, mean) or 1.0,
         low=float(elements.min()) if some else 0.0,
         high=float(elements.max()) if some else 0.0,
     )
+
+
+def _deviation(elements: Elements, mean: float) -> float:
+    """Return the standard deviation, block by block: a copy of all images in float64 is too much."""
+    blocks = (elements[start : start + _BLOCK_ROWS] for start in range(0, len(elements), _BLOCK_ROWS))
+    squares = sum(float(np.square(block.astype(np.float64) - mean).sum()) for block in blocks)
+    return math.sqrt(squares / max(elements.size, 1))
 
 
 class ArrayCodec:
@@ -60,10 +71,10 @@ class ArrayCodec:
 
     def encode(self, column: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return standardised elements, shape (rows, width), and presence tokens, shape (rows,)."""
-        missing = missing_cells(column)
-        scaled = (elements_of(column, self.width) - self.table.mean) / self.table.deviation
-        scaled[missing] = 0
-        return scaled.astype(np.float32), (~missing).astype(np.int32)
+        present = ~missing_cells(column)
+        scaled = np.zeros((len(column), self.width), np.float32)
+        scaled[present] = (_elements(column, self.width) - self.table.mean) / self.table.deviation
+        return scaled, present.astype(np.int32)
 
     def decode(self, arrays: NDArray[np.float32], tokens: NDArray[np.int32]) -> pa.Array:
         """Return the arrays, inside the training data's range; null where the token is 0."""

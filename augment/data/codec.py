@@ -53,8 +53,9 @@ class Codec:
         self.tables = tables
         self._columns: dict[str, ColumnCodec] = {}
         self._arrays: dict[str, ArrayCodec] = {}
+        learnt = {table.column: table for table in tables.columns}
         for column in _modelled(schema):
-            table = tables.table(column.name)
+            table = learnt.get(column.name)
             if table is None:
                 raise SchemaError.of(f"columns.{column.name}", "must have an encoding table", None)
             if isinstance(table, ArrayTable) and isinstance(column, ArrayColumn):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from augment.data.array_cells import as_arrays
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from augment.data.schema import Column, Schema
 
 __all__ = ["conform"]
+
+_MOST_DIGITS = 38
 
 
 def conform(table: pa.Table, schema: Schema, *, partial: bool = False) -> pa.Table:
@@ -47,16 +48,18 @@ def conform(table: pa.Table, schema: Schema, *, partial: bool = False) -> pa.Tab
 
 
 def _check_columns(table: pa.Table, schema: Schema, *, partial: bool) -> None:
+    present = set(table.column_names)
     for column in schema.columns:
         optional = partial or isinstance(column, IdentifierColumn | TextColumn)
-        if not optional and column.name not in table.column_names:
+        if not optional and column.name not in present:
             raise ColumnNotFoundError(column.name, tuple(table.column_names))
-    known = {column.name for column in schema.columns}
+    known = {column.name: column for column in schema.columns}
     extra = [name for name in table.column_names if name not in known]
     if extra:
-        rule = f"must be one of the schema's columns ({', '.join(sorted(known))})"
+        rule = f"must be in the schema, which has: {', '.join(known)}"
+        remedy = "Drop the column, or declare it (`kind: text` leaves it out)"
         raise SchemaError(
-            *(Violation(f"columns.{name}", rule, "an unknown column", "Drop it") for name in extra)
+            *(Violation(f"columns.{name}", rule, "an unknown column", remedy) for name in extra)
         )
 
 
@@ -92,13 +95,27 @@ def _cast(cells: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
     wanted = kind.value_type if pt.is_dictionary(kind) else kind
     if isinstance(column, DatetimeColumn) and is_string(plain.type):
         return _parsed(plain, column)
+    if pt.is_null(wanted):
+        rule = "must be missing throughout, as it was in the training data"
+        raise SchemaError(Violation(f"columns.{column.name}", rule, str(cells.type), "Leave the column out"))
     if not _alike(plain.type, wanted):
         raise _wrong_type(column, cells.type)
     try:
-        cast = plain.cast(wanted)
+        cast = _exactly(plain, wanted)
     except pa.ArrowInvalid as exc:
         raise _lossy(plain, column, wanted) from exc
     return cast.dictionary_encode().cast(kind) if pt.is_dictionary(kind) else cast.cast(kind)
+
+
+def _exactly(cells: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Cast cells; raise ArrowInvalid where the type cannot hold one of them."""
+    if pt.is_decimal(wanted) and pt.is_integer(cells.type):
+        cells = cells.cast(pa.decimal128(_MOST_DIGITS, wanted.scale))
+    cast = cells.cast(wanted)
+    if pt.is_date(wanted) and not cast.cast(cells.type).equals(cells):
+        msg = "a time of day would be lost"
+        raise pa.ArrowInvalid(msg)
+    return cast
 
 
 def _alike(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -137,11 +154,13 @@ def _parsed(texts: pa.Array, column: DatetimeColumn) -> pa.Array:
 
 def _lossy(cells: pa.Array, column: Column, wanted: pa.DataType) -> SchemaError:
     """Return the error for the first cell that the wanted type cannot hold."""
-    try:
-        kept = cells.cast(wanted, safe=False)
-        same = np.asarray(pc.equal(kept.cast(cells.type, safe=False), cells).fill_null(pa.scalar(value=True)))
-    except pa.ArrowInvalid:  # not even an unsafe cast: name the column alone
-        return _wrong_type(column, cells.type)
-    row = int(np.argmin(same))
-    field = f"columns.{column.name}.rows[{row}]"
-    return SchemaError(Violation(field, f"must fit {column.storage}", shorten(cells[row].as_py())))
+    held, failing = 0, len(cells)
+    while failing - held > 1:
+        middle = (held + failing) // 2
+        try:
+            _exactly(cells[:middle], wanted)
+            held = middle
+        except pa.ArrowInvalid:
+            failing = middle
+    field, value = f"columns.{column.name}.rows[{held}]", shorten(cells[held].as_py())
+    return SchemaError(Violation(field, f"must fit {column.storage}", value))

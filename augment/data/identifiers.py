@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from augment.data.permutation import mix, permute
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -33,7 +35,6 @@ CLASSES = {
     "*": string.digits + string.ascii_lowercase + string.ascii_uppercase,
 }
 _CORE_LIMIT = 2**62
-_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,14 @@ class Pattern:
         return math.prod(len(alphabet) for alphabet in self.alphabets)
 
     @property
+    def free(self) -> list[int]:
+        """The positions that can have several characters."""
+        return [index for index, alphabet in enumerate(self.alphabets) if len(alphabet) > 1]
+
+    @property
     def counts_up(self) -> bool:
         """Whether its free positions are digits, all in one run: such names can be counted up."""
-        free = [index for index, alphabet in enumerate(self.alphabets) if len(alphabet) > 1]
+        free = self.free
         digits = all(self.alphabets[index] == string.digits for index in free)
         return bool(free) and digits and free[-1] - free[0] + 1 == len(free)
 
@@ -85,21 +91,23 @@ def make_identifiers(
     permutation, and past a pattern's capacity a count is appended.
 
     Args:
-        column: The identifier column.
+        column: The identifier column; text without a pattern gets 12 letters and digits.
         storage: An integer or string type.
         rows: Row numbers of the seed's endless table, shape (rows,).
         seed: Any whole number.
     """
+    if pt.is_uint64(storage):
+        return pa.array(rows + np.uint64(column.start))
     if pt.is_integer(storage):
-        return pa.array(rows + np.uint64(column.start), pa.uint64()).cast(storage)
-    pattern = parse_pattern(column.pattern or "****-****-****")
+        return pa.array(rows.astype(np.int64) + column.start).cast(storage)
+    pattern = parse_pattern(column.pattern or "************")
     if column.start and pattern.counts_up:
         return _numbered(pattern, rows + np.uint64(column.start)).cast(storage)
     return _permuted(pattern, rows, seed).cast(storage)
 
 
 def _numbered(pattern: Pattern, numbers: NDArray[np.uint64]) -> pa.Array:
-    free = [index for index, alphabet in enumerate(pattern.alphabets) if len(alphabet) > 1]
+    free = pattern.free
     head, tail = "".join(pattern.alphabets[: free[0]]), "".join(pattern.alphabets[free[-1] + 1 :])
     digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), len(free), padding="0")
     return pc.binary_join_element_wise(head, digits, tail, "")
@@ -109,15 +117,11 @@ def _permuted(pattern: Pattern, rows: NDArray[np.uint64], seed: int) -> pa.Array
     core, filler = _split(pattern)
     capacity = math.prod(len(pattern.alphabets[index]) for index in core)
     key = np.uint64(seed % 2**64)
-    shuffled = _permute(rows % np.uint64(capacity), capacity, key)
-    letters = np.empty((len(rows), len(pattern.alphabets)), np.dtype("U1"))
-    _fill(letters, pattern, core, shuffled)
-    _fill(letters, pattern, filler, _mix(rows ^ _mix(key)) % np.uint64(_CORE_LIMIT))
-    for index, alphabet in enumerate(pattern.alphabets):
-        if len(alphabet) == 1:
-            letters[:, index] = alphabet
-    texts = letters.view(f"U{len(pattern.alphabets)}")[:, 0] if letters.size else np.array([], "U1")
-    return _append_turns(pa.array(texts.tolist(), pa.string()), rows // np.uint64(capacity))
+    shuffled = permute(rows % np.uint64(capacity), capacity, key)
+    texts = _Texts.blank(pattern, len(rows))
+    texts.fill(core, shuffled)
+    texts.fill(filler, mix(rows ^ mix(key)))
+    return _append_turns(texts.array(), rows // np.uint64(capacity))
 
 
 def _split(pattern: Pattern) -> tuple[list[int], list[int]]:
@@ -127,56 +131,43 @@ def _split(pattern: Pattern) -> tuple[list[int], list[int]]:
     """
     core: list[int] = []
     capacity = 1
-    free = [index for index, alphabet in enumerate(pattern.alphabets) if len(alphabet) > 1]
-    for index in reversed(free):
-        if capacity * len(pattern.alphabets[index]) > _CORE_LIMIT:
-            break
+    for index in reversed(pattern.free):
         capacity *= len(pattern.alphabets[index])
+        if capacity > _CORE_LIMIT:
+            break
         core.append(index)
-    return core, [index for index in free if index not in core]
+    return core, [index for index in pattern.free if index not in core]
 
 
-def _fill(
-    letters: NDArray[np.str_], pattern: Pattern, positions: list[int], numbers: NDArray[np.uint64]
-) -> None:
-    """Write numbers in mixed radix into the positions."""
-    for index in positions:
-        alphabet = np.array(list(pattern.alphabets[index]))
-        letters[:, index] = alphabet[(numbers % np.uint64(len(alphabet))).astype(np.int64)]
-        numbers = numbers // np.uint64(len(alphabet))
+@dataclass(frozen=True)
+class _Texts:
+    """Texts of one pattern as UTF-8 bytes side by side: uint8, shape (rows, bytes)."""
+
+    pattern: Pattern
+    letters: NDArray[np.uint8]
+
+    @classmethod
+    def blank(cls, pattern: Pattern, rows: int) -> _Texts:
+        first = "".join(alphabet[0] for alphabet in pattern.alphabets).encode()
+        return cls(pattern, np.tile(np.frombuffer(first, np.uint8), (rows, 1)))
+
+    def fill(self, positions: list[int], numbers: NDArray[np.uint64]) -> None:
+        """Write numbers in mixed radix into the positions."""
+        for index in positions:
+            alphabet = np.frombuffer(self.pattern.alphabets[index].encode(), np.uint8)
+            place = len("".join(alphabet[0] for alphabet in self.pattern.alphabets[:index]).encode())
+            self.letters[:, place] = alphabet[(numbers % np.uint64(len(alphabet))).astype(np.int64)]
+            numbers = numbers // np.uint64(len(alphabet))
+
+    def array(self) -> pa.Array:
+        rows, width = self.letters.shape
+        ends = pa.py_buffer(np.arange(rows + 1, dtype=np.int64) * width)
+        return pa.Array.from_buffers(pa.large_string(), rows, [None, ends, pa.py_buffer(self.letters)])
 
 
 def _append_turns(texts: pa.Array, turns: NDArray[np.uint64]) -> pa.Array:
     if not turns.any():
         return texts
-    counted = pc.binary_join_element_wise(texts, pa.array(turns).cast(pa.string()), "-")
+    counts = pa.array(turns).cast(pa.large_string())
+    counted = pc.binary_join_element_wise(texts, counts, pa.scalar("-", pa.large_string()))
     return pc.if_else(pa.array(turns > 0), counted, texts)
-
-
-def _mix(numbers: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
-    """Return well mixed bits: the finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
-    mixed = np.atleast_1d(numbers) + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
-
-
-def _permute(numbers: NDArray[np.uint64], capacity: int, key: np.uint64) -> NDArray[np.uint64]:
-    """Permute [0, capacity): a Feistel network, walked until the number is inside (Black, Rogaway 2002)."""
-    half = np.uint64(max((capacity - 1).bit_length() + 1, 2) // 2)
-    out = _feistel(numbers, half, key)
-    outside = np.flatnonzero(out >= np.uint64(capacity))
-    while len(outside):
-        out[outside] = _feistel(out[outside], half, key)
-        outside = outside[out[outside] >= np.uint64(capacity)]
-    return out
-
-
-def _feistel(numbers: NDArray[np.uint64], half: np.uint64, key: np.uint64) -> NDArray[np.uint64]:
-    """Permute [0, 2**(2 * half))."""
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    left, right = numbers >> half, numbers & mask
-    for turn in range(_ROUNDS):
-        round_key = _mix(key ^ np.uint64(turn))
-        left, right = right, left ^ (_mix(right ^ round_key) & mask)
-    return (left << half) | right

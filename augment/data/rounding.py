@@ -69,7 +69,8 @@ def fewest_decimals(numbers: Floats, narrow: np.dtype[np.floating]) -> int | Non
         if not _kept(grid, numbers[:_GLANCE], narrow) or not _kept(grid, numbers, narrow):
             continue
         finest = 2.0 ** (np.finfo(narrow).nmant - 1)
-        return decimals if np.abs(numbers).max(initial=0) * 10.0**decimals < finest else None
+        largest = float(np.abs(numbers).max(initial=0))
+        return decimals if largest * 10.0**decimals < finest else None
     return None
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from augment.data.schema import Schema
-from augment.data.storage import fits_kind
+from augment.data.storage import fits_kind, usual_storage
 from augment.errors import PublishError, SchemaError, Violation, shorten
 
 __all__ = ["check_storage", "dump_schema", "load_schema", "parse_schema", "save_schema"]
@@ -33,7 +33,17 @@ _HEADER = """\
 """
 _FIRST = ("name", "kind", "role", "nullable", "unit", "storage")
 _LAST = ("why",)
-_KINDS = "integer, number, category, boolean, datetime, array, identifier, text"
+_KINDS = "must have a kind out of integer, number, category, boolean, datetime, array, identifier, text"
+_RULES = {
+    "missing": ("must be there", ""),
+    "extra_forbidden": ("must be a field that this kind of column has", "Remove it, or mend its spelling"),
+    "union_tag_invalid": (_KINDS, ""),
+    "union_tag_not_found": (_KINDS, ""),
+    "string_type": ("must be text", "Put it in quotes"),
+    "too_short": ("must have at least 1 item", ""),
+    "tuple_type": ("must be a list", ""),
+    "model_attributes_type": ("must be the fields of a column", ""),
+}
 
 
 def dump_schema(schema: Schema) -> str:
@@ -43,8 +53,25 @@ def dump_schema(schema: Schema) -> str:
     }
     if schema.pandas_metadata:
         document["pandas_metadata"] = schema.pandas_metadata
-    body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return _HEADER + body.replace("\n- name:", "\n\n- name:")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text with characters that YAML would fold, such as U+0085, in double quotes."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _list(dumper: _Dumper, items: list[Any]) -> yaml.SequenceNode:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=isinstance(items[0], int))
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(list, _list)
 
 
 def _entry(fields: dict[str, Any]) -> dict[str, Any]:
@@ -103,9 +130,7 @@ def parse_schema(text: str, *, context: str = "") -> Schema:
     try:
         schema = Schema.model_validate(document)
     except ValidationError as exc:
-        raise SchemaError(
-            *(_violation(dict(error), document) for error in exc.errors()), context=context
-        ) from None
+        raise SchemaError(*_violations(exc, document), context=context) from None
     check_storage(schema, context=context)
     return schema
 
@@ -120,7 +145,7 @@ def check_storage(schema: Schema, *, context: str = "") -> None:
                     f"columns.{column.name}.storage",
                     f"must be an Arrow type that holds {column.kind} values",
                     shorten(column.storage),
-                    "Keep the storage that detection found, or change the kind",
+                    f"For example {usual_storage(column)}; or change the kind",
                 )
                 for column in wrong
             ),
@@ -128,22 +153,20 @@ def check_storage(schema: Schema, *, context: str = "") -> None:
         )
 
 
-def _violation(error: dict[str, Any], document: dict[str, Any]) -> Violation:
-    """Return pydantic's finding in the words of a schema file."""
-    kind = str(error["type"])
-    rule, remedy = _rule(kind, error)
-    return Violation(_field(tuple(error["loc"]), document), rule, _value(kind, error), remedy)
+def _violations(exc: ValidationError, document: dict[str, Any]) -> list[Violation]:
+    """Return pydantic's findings in the words of a schema file."""
+    found: list[dict[str, Any]] = [dict(error) for error in exc.errors()]
+    own = [error for error in found if error["type"] != "too_short" or not error["input"]]
+    return [
+        Violation(_field(tuple(error["loc"]), document), rule, _value(str(error["type"]), error), remedy)
+        for error in own
+        for rule, remedy in [_rule(str(error["type"]), error)]
+    ]
 
 
 def _rule(kind: str, error: dict[str, Any]) -> tuple[str, str]:
-    if kind == "missing":
-        return "must be there", ""
-    if kind == "extra_forbidden":
-        return "must be a field that this kind of column has", "Remove it, or mend its spelling"
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return f"must have a kind out of {_KINDS}", ""
-    if kind == "string_type":
-        return "must be text", "Put it in quotes"
+    if kind in _RULES:
+        return _RULES[kind]
     if kind == "value_error":
         rule, _, _ = str(error["ctx"]["error"]).partition(", got ")
         return rule, ""

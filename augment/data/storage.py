@@ -11,7 +11,7 @@ import pyarrow.types as pt
 if TYPE_CHECKING:
     from augment.data.schema import Column
 
-__all__ = ["fits_kind", "is_string", "result_type", "storage_name", "storage_type"]
+__all__ = ["fits_kind", "is_string", "result_type", "storage_name", "storage_type", "usual_storage"]
 
 _NAMED = {
     "null": pa.null(),
@@ -70,6 +70,10 @@ def is_string(kind: pa.DataType) -> bool:
     return bool(pt.is_string(kind) or pt.is_large_string(kind))
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return is_string(kind.value_type if pt.is_dictionary(kind) else kind)
+
+
 def _is_level(kind: pa.DataType) -> bool:
     values = kind.value_type if pt.is_dictionary(kind) else kind
     return bool(
@@ -81,6 +85,16 @@ def _is_level(kind: pa.DataType) -> bool:
     )
 
 
+_USUAL = {
+    "integer": "int64",
+    "number": "float64",
+    "category": "string",
+    "boolean": "bool",
+    "datetime": "timestamp[us]",
+    "array": "float32",
+    "identifier": "string",
+    "text": "string",
+}
 _FITS = {
     "integer": pt.is_integer,
     "number": lambda kind: pt.is_floating(kind) or pt.is_decimal128(kind) or pt.is_integer(kind),
@@ -88,8 +102,8 @@ _FITS = {
     "boolean": pt.is_boolean,
     "datetime": lambda kind: pt.is_timestamp(kind) or pt.is_date(kind),
     "array": lambda kind: pt.is_integer(kind) or pt.is_floating(kind),
-    "identifier": lambda kind: pt.is_integer(kind) or is_string(kind),
-    "text": is_string,
+    "identifier": lambda kind: pt.is_integer(kind) or _is_text(kind),
+    "text": _is_text,
 }
 
 
@@ -97,6 +111,11 @@ def fits_kind(column: Column) -> bool:
     """Return whether a column of this kind can have this storage, e.g. a boolean `bool` alone."""
     kind = storage_type(column.storage)
     return kind is not None and bool(_FITS[column.kind](kind))
+
+
+def usual_storage(column: Column) -> str:
+    """Return a storage that a column of this kind can have, as an example."""
+    return _USUAL[column.kind]
 
 
 def result_type(column: Column) -> pa.DataType:

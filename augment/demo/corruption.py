@@ -91,7 +91,8 @@ def corrupt_images(table: pa.Table, name: str, *, noise: float, seed: int) -> pa
     images = images_of(table, name)
     low, high = float(images.min()), float(images.max())
     added = np.random.default_rng(seed).normal(0, noise * (high - low), images.shape)
-    noisy = np.clip(images + added, low, high).astype(images.dtype)
+    noisy = np.clip(images + added, low, high)
+    noisy = (noisy.round() if images.dtype.kind in "iu" else noisy).astype(images.dtype)
     column = pa.FixedShapeTensorArray.from_numpy_ndarray(noisy).cast(table.schema.field(name).type)
     return table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
 

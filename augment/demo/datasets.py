@@ -42,7 +42,7 @@ class Dataset:
     @property
     def target(self) -> Column | None:
         """The column that downstream models predict."""
-        return next((column for column in self.schema.columns if column.role == "target"), None)
+        return self.schema.target
 
     @property
     def images(self) -> Column | None:
@@ -66,7 +66,7 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits  # noqa: PLC0415 - slow to import
 
     data = load_digits()
-    images = pa.FixedShapeTensorArray.from_numpy_ndarray(data.images.astype(np.float32))
+    images = pa.FixedShapeTensorArray.from_numpy_ndarray(data.images.astype(np.uint8))
     table = pa.table({"image": images, "digit": data.target.astype(str).tolist()})
     return Dataset("digits", "Digits", table, detect_schema(table, target="digit"))
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from augment.demo.corruption import Corrupted
     from augment.demo.repairs import Repairs
+    from augment.demo.trial import Trial
 
 __all__ = [
+    "image_cards",
     "images_section",
     "morph_section",
     "noise_section",
@@ -27,7 +29,9 @@ __all__ = [
     "repairs_section",
 ]
 
-_SHOWN_RECORDS = 8
+_SHOWN_RECORDS = 5
+_WORTH_SHOWING = 0.1
+_MORPH_PIXEL = 9  # CSS pixels of one pixel of the image
 _ACROSS = 20
 _MISSING = "missing"
 
@@ -55,8 +59,8 @@ def path_section(prefix: str, start: pa.Table, path: pa.Table, end: pa.Table) ->
     ]
     lead = (
         "Two real records are encoded, the straight line between their latent vectors is cut into "
-        f"{steps} steps, and each step is decoded. Every step is a whole record; a cell with a coloured "
-        "ground differs from the step before."
+        f"{steps} steps, and each step is decoded. Every step is a whole record. Coloured cells differ from "
+        "the step before, numbers by at least a tenth of all their way."
     )
     return Section(f"{prefix}-path", "From one record to another", lead, [Table(header, rows)])
 
@@ -64,9 +68,24 @@ def path_section(prefix: str, start: pa.Table, path: pa.Table, end: pa.Table) ->
 def _steps(values: list[Any]) -> list[Cell]:
     cells = []
     for index, value in enumerate(values):
-        changed = index > 0 and value != values[index - 1]
+        changed = index > 0 and _moved(values[index - 1], value, _reach(values))
         cells.append(Cell(text_of(value), "changed" if changed else ""))
     return cells
+
+
+def _reach(values: list[Any]) -> float:
+    """Return how far the numbers among the values lie apart; 0 for anything else."""
+    present = [value for value in values if value is not None]
+    if not present or not all(isinstance(value, int | float) for value in present):
+        return 0.0
+    return float(max(present) - min(present))
+
+
+def _moved(before: Any, after: Any, reach: float) -> bool:
+    """Whether a number moved by a tenth of its way, or anything else changed."""
+    if reach and before is not None and after is not None:
+        return bool(abs(after - before) >= reach * _WORTH_SHOWING)
+    return bool(before != after)
 
 
 def text_of(value: Any) -> str:
@@ -159,6 +178,14 @@ def repair_cards(repairs: Repairs) -> list[Card]:
     ]
 
 
+def image_cards(trial: Trial, name: str) -> list[Card]:
+    """Return the figures of images that lost their noise."""
+    clean, noisy, repaired = trial.corrupted.clean, trial.corrupted.records, trial.denoised.records
+    before, after = (image_error(clean, other, name) for other in (noisy, repaired))
+    meaning = f"Error against the clean images after denoising; with the noise it was {before:.3f}."
+    return [Card("Noise left in images", f"{after:.3f}", meaning)]
+
+
 def images_section(prefix: str, name: str, real: pa.Table, synthetic: pa.Table) -> Section:
     """Return a section with real and synthetic images."""
     low, high = _range(real, name)
@@ -173,9 +200,8 @@ def images_section(prefix: str, name: str, real: pa.Table, synthetic: pa.Table) 
 def morph_section(prefix: str, name: str, path: pa.Table, steps: int) -> Section:
     """Return a section with images that turn into others, one pair a line."""
     images = images_of(path, name)
-    picture = _picture(
-        images, _range(path, name), f"{len(images) // steps} paths of {steps} steps", columns=steps
-    )
+    title = f"{len(images) // steps} paths of {steps} steps"
+    picture = _picture(images, _range(path, name), title, columns=steps, scale=_MORPH_PIXEL)
     lead = "Each line begins and ends with the reconstruction of a real image; the steps between are decoded."
     return Section(f"{prefix}-morph", "From one image to another", lead, [picture])
 
@@ -209,9 +235,12 @@ def _range(table: pa.Table, name: str) -> tuple[float, float]:
     return float(images.min()), float(images.max())
 
 
-def _picture(images: Any, reach: tuple[float, float], title: str, *, columns: int) -> Image:
+def _picture(
+    images: Any, reach: tuple[float, float], title: str, *, columns: int, scale: int | None = None
+) -> Image:
     drawn = montage(images, low=reach[0], high=reach[1], columns=columns)
-    return Image(data_uri(drawn), title, f"{title}: {len(images)} images")
+    width = None if scale is None else drawn.shape[1] * scale
+    return Image(data_uri(drawn), title, f"{title}: {len(images)} images", width)
 
 
 def _is_array(kind: pa.DataType) -> bool:

@@ -61,23 +61,31 @@ class Plot:
         height = int(self.figure.layout.height or 300)
         tall = " tall" if height > 300 else ""  # noqa: PLR2004 - spans two rows of a grid
         badge = f"<span class='badge'>{escape(self.badge)}</span>" if self.badge else ""
-        head = f"<figcaption>{escape(self.title)}{badge}</figcaption>" if self.title else ""
+        head = f"<figcaption>{_breakable(self.title)}{badge}</figcaption>" if self.title else ""
         place = f"<div class='plot' data-plot='{number}' style='height:{height}px'></div>"
         return f"<figure class='card{tall}'>{head}{place}</figure>"
 
 
+def _breakable(name: str) -> str:
+    """Return a name that may be broken after its underscores."""
+    return f"<span>{escape(name).replace('_', '_<wbr>')}</span>"
+
+
 @dataclass(frozen=True)
 class Image:
-    """An image in the page itself, drawn with hard pixels."""
+    """An image in the page itself, with hard pixels; `width` in CSS pixels, or as wide as its place."""
 
     uri: str
     title: str
     alt: str
+    width: int | None = None
 
     def html(self, plots: Plots) -> str:  # noqa: ARG002 - an image is no plot
         """Return a captioned image."""
-        picture = f"<img class='pixels' src='{escape(self.uri)}' alt='{escape(self.alt)}'>"
-        return f"<figure class='card'><figcaption>{escape(self.title)}</figcaption>{picture}</figure>"
+        width = "" if self.width is None else f" style='width:min(100%,{self.width}px)'"
+        picture = f"<img class='pixels'{width} src='{escape(self.uri)}' alt='{escape(self.alt)}'>"
+        kind = "card" if self.width is None else "card fit"
+        return f"<figure class='{kind}'><figcaption>{escape(self.title)}</figcaption>{picture}</figure>"
 
 
 @dataclass(frozen=True)

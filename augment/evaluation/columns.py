@@ -52,7 +52,8 @@ class CategoryComparison:
 
     Attributes:
         name: The column.
-        levels: The most frequent real levels, then `(other)` and `(missing)` where there are any.
+        levels: The most frequent real levels (numbered ones by number), then `(other)` and `(missing)`
+            where there are any.
         real: Share of the real cells at each level.
         synthetic: The same of the synthetic cells.
         hidden: How many levels `(other)` stands for.
@@ -138,7 +139,7 @@ def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) 
 def _compare_labels(column: Column, real: pa.ChunkedArray, synthetic: pa.ChunkedArray) -> CategoryComparison:
     cells = (labels(real), labels(synthetic))
     present = cells[0][cells[0] != MISSING]
-    levels = top_labels(present, TOP_LEVELS)
+    levels = _shown_order(top_labels(present, TOP_LEVELS))
     everything = np.unique(np.concatenate(cells))
     hidden = [level for level in everything if level not in levels and level != MISSING]
     shares = [_level_shares(values, levels) for values in cells]
@@ -151,6 +152,11 @@ def _compare_labels(column: Column, real: pa.ChunkedArray, synthetic: pa.Chunked
         hidden=len(hidden),
         difference=total_variation(*cells),
     )
+
+
+def _shown_order(levels: list[str]) -> list[str]:
+    """Return numbered levels in the order of their numbers, others as they are."""
+    return sorted(levels, key=int) if all(level.isdecimal() for level in levels) else levels
 
 
 def _level_shares(cells: NDArray[np.str_], levels: list[str]) -> dict[str, float]:

@@ -26,7 +26,7 @@ REAL = "#31688e"
 SYNTHETIC = "#e8833a"
 INK = "#27313b"
 GRID = "#e6eaee"
-_MAX_TICKS = 40  # more names than this on one axis cannot be read
+_MAX_NAMES_UP, _MAX_NAMES_ACROSS = 60, 24  # more names than this on an axis cannot be read
 _DIVERGING = [[0, "#b2452f"], [0.25, "#e9a98f"], [0.5, "#f8f8f6"], [0.75, "#8fb8d6"], [1, "#1f5f94"]]
 _RISING = [[0, "#f8f8f6"], [0.4, "#f2c48d"], [1, "#a8321f"]]
 
@@ -160,17 +160,21 @@ def _heat_map(
         hovertemplate="%{text}: %{z}<extra></extra>",
         colorbar={"thickness": 8, "len": 0.9, "outlinewidth": 0},
     )
-    shown = len(names) <= _MAX_TICKS
+    up, across = len(names) <= _MAX_NAMES_UP, len(names) <= _MAX_NAMES_ACROSS
+    return figure(
+        [trace],
+        380 if across else 420,
+        xaxis={**_name_ticks(names, shown=across), "tickangle": -60, "constrain": "domain"},
+        yaxis={**_name_ticks(names, shown=up), "autorange": "reversed", "constrain": "domain"},
+    )
+
+
+def _name_ticks(names: Sequence[str], *, shown: bool) -> dict[str, Any]:
     labels = [shorten_label(name, 16) for name in names] if shown else []
-    ticks = {
-        "tickvals": places if shown else [],
+    return {
+        "tickvals": list(range(len(labels))),
         "ticktext": labels,
         "showgrid": False,
         "tickfont": {"size": 9},
+        "ticks": "",
     }
-    return figure(
-        [trace],
-        380,
-        xaxis={**ticks, "tickangle": -60, "constrain": "domain"},
-        yaxis={**ticks, "autorange": "reversed", "constrain": "domain"},
-    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from augment.evaluation.cells import MISSING, OTHER, is_number, labels, numbers, top_labels
+from augment.data.schema import Schema
+from augment.evaluation.cells import MISSING, OTHER, compared, is_number, labels, numbers, top_labels
 from augment.evaluation.figures import SYNTHETIC, figure, shorten_label
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from augment.data.schema import Column
 
-__all__ = ["map_plot"]
+__all__ = ["has_colors", "map_plot"]
 
 _PALETTE = (
     "#3b8686", "#c4506a", "#7a6cb5", "#c9a227", "#5b7f3a",
@@ -51,11 +52,16 @@ def map_plot(
     return figure(
         traces,
         400,
-        xaxis={**axis, "range": ranges[0], "title": "first main axis"},
-        yaxis={**axis, "range": ranges[1], "title": "second main axis"},
+        xaxis={**axis, "range": ranges[0]},
+        yaxis={**axis, "range": ranges[1]},
         showlegend=len(traces) > 1,
         legend={"orientation": "h", "y": -0.08, "yanchor": "top", "itemsizing": "constant"},
     )
+
+
+def has_colors(column: Column, table: pa.Table) -> bool:
+    """Whether the column can give the colours of a table's map."""
+    return column in compared(Schema(columns=(column,)), table)
 
 
 def _trace(points: NDArray[np.float64], name: str, marker: dict[str, Any]) -> go.Scatter:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from augment.evaluation.blocks import Block, Card
 
-__all__ = ["Page", "Section", "render"]
+__all__ = ["Page", "Section", "Verdict", "render"]
 
 # The browser itself refuses whatever would reach out, whichever library tries.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -25,21 +25,44 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `anchor` is its address in the page."""
+    """A part of the page.
+
+    Attributes:
+        anchor: Its address in the page.
+        title: Its heading.
+        lead: What it shows.
+        blocks: Its contents.
+        chapter: Whether it opens a chapter, to which the sections after it belong.
+    """
 
     anchor: str
     title: str
     lead: str
     blocks: Sequence[Block]
+    chapter: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the page comes to: a sentence, and the figures behind it.
+
+    Attributes:
+        subject: What it is about; empty where the page is about one thing.
+        sentence: The verdict.
+        cards: The figures.
+    """
+
+    subject: str
+    sentence: str
+    cards: Sequence[Card]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: the verdict first, then the cards, then the sections."""
+    """A page: the verdicts first, then the sections."""
 
     title: str
-    verdict: str
-    cards: Sequence[Card]
+    verdicts: Sequence[Verdict]
     sections: Sequence[Section]
     footer: str = ""
 
@@ -54,9 +77,8 @@ def render(page: Page) -> str:
         policy=escape(_POLICY),
         title=escape(page.title),
         style=_asset("page.css"),
-        verdict=escape(page.verdict),
-        cards="".join(card.html() for card in page.cards),
-        links="".join(f"<a href='#{escape(s.anchor)}'>{escape(s.title)}</a>" for s in page.sections),
+        verdicts="".join(_verdict(verdict) for verdict in page.verdicts),
+        links="".join(_link(section) for section in page.sections),
         body=body,
         footer=escape(page.footer),
         data=data,
@@ -65,10 +87,23 @@ def render(page: Page) -> str:
     )
 
 
+def _verdict(verdict: Verdict) -> str:
+    subject = f"<strong>{escape(verdict.subject)}.</strong> " if verdict.subject else ""
+    cards = "".join(card.html() for card in verdict.cards)
+    return f"<p class='verdict'>{subject}{escape(verdict.sentence)}</p><div class='figures'>{cards}</div>"
+
+
+def _link(section: Section) -> str:
+    kind = " class='chapter'" if section.chapter else ""
+    return f"<a{kind} href='#{escape(section.anchor)}'>{escape(section.title)}</a>"
+
+
 def _section(section: Section, plots: Plots) -> str:
     lead = f"<p class='lead'>{escape(section.lead)}</p>" if section.lead else ""
     blocks = "".join(block.html(plots) for block in section.blocks)
-    return f"<section id='{escape(section.anchor)}'><h2>{escape(section.title)}</h2>{lead}{blocks}</section>"
+    kind = " class='chapter'" if section.chapter else ""
+    head = f"<h2>{escape(section.title)}</h2>{lead}"
+    return f"<section{kind} id='{escape(section.anchor)}'>{head}{blocks}</section>"
 
 
 @cache
@@ -89,8 +124,7 @@ _DOCUMENT = """<!DOCTYPE html>
 <body>
 <header>
 <h1>{title}</h1>
-<p class="verdict">{verdict}</p>
-<div class="figures">{cards}</div>
+{verdicts}
 <nav>{links}</nav>
 </header>
 <main>{body}</main>

@@ -12,7 +12,7 @@ from augment.evaluation.blocks import Card, Grid, Note, Plot, Row
 from augment.evaluation.columns import compare_columns
 from augment.evaluation.figures import column_plot, difference_plot, heat_maps
 from augment.evaluation.latent import project
-from augment.evaluation.maps import map_plot
+from augment.evaluation.maps import has_colors, map_plot
 from augment.evaluation.page import Section
 
 if TYPE_CHECKING:
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
     from augment.data.schema import Column, Schema
     from augment.evaluation.association import Associations
+    from augment.evaluation.blocks import Block
     from augment.evaluation.columns import Comparison
     from augment.evaluation.judge import Usefulness
 
 __all__ = ["Comparisons", "cards", "columns_section", "map_section", "pairs_section", "verdict"]
 
 _HARDLY, _LITTLE, _OFTEN = 0.55, 0.65, 0.8  # detector AUC: bounds of the words for it
+_WORTH_RANKING = 4  # columns
+_PAIR = 2
 MAX_POINTS = 2_000  # more points hide each other
 
 
@@ -89,24 +92,29 @@ def verdict(comparisons: Comparisons) -> str:
 
 def cards(comparisons: Comparisons) -> list[Card]:
     """Return the figures that matter, each with what it means."""
-    shape, pairs = comparisons.mean_column_difference, comparisons.associations.mean_difference
     found = [
         _detector_card(comparisons.detection_auc),
         _usefulness_card(comparisons.usefulness),
-        Card(
-            "Columns differ by",
-            f"{shape:.1%}",
-            "Mean distance between real and synthetic distributions; 0 % = the same.",
-            _tone(shape, 0.05, 0.12),
-        ),
-        Card(
-            "Correlations differ by",
-            f"{pairs:.3f}",
-            "Mean absolute difference over all pairs of columns, on a scale from 0 to 1.",
-            _tone(pairs, 0.05, 0.12),
-        ),
+        _columns_card(comparisons),
+        _pairs_card(comparisons.associations),
     ]
     return [card for card in found if card is not None]
+
+
+def _columns_card(comparisons: Comparisons) -> Card | None:
+    if not comparisons.columns:
+        return None
+    mean = comparisons.mean_column_difference
+    meaning = "Mean distance between real and synthetic distributions; 0 % = the same."
+    return Card("Columns differ by", f"{mean:.1%}", meaning, _tone(mean, 0.05, 0.12))
+
+
+def _pairs_card(associations: Associations) -> Card | None:
+    if len(associations.names) < _PAIR:
+        return None
+    mean = associations.mean_difference
+    meaning = "Mean absolute difference over all pairs of columns, on a scale from 0 to 1."
+    return Card("Correlations differ by", f"{mean:.3f}", meaning, _tone(mean, 0.05, 0.12))
 
 
 def _tone(value: float, good: float, fair: float) -> str:
@@ -124,8 +132,9 @@ def _usefulness_card(found: Usefulness | None) -> Card | None:
     if found is None:
         return None
     meaning = (
-        f"{found.metric} of predicting {found.target} on held-out real rows after learning from synthetic "
-        f"rows; learning from as many real rows gets {found.from_real:.3f}, no learning {found.baseline:.3f}."
+        f"{found.metric[:1].upper()}{found.metric[1:]} of predicting {found.target} on held-out real rows "
+        f"after learning from synthetic rows; as many real rows give {found.from_real:.3f}, "
+        f"no learning {found.baseline:.3f}."
     )
     lost = (found.from_real - found.from_synthetic) / max(found.from_real - found.baseline, 1e-9)
     return Card("Trained on synthetic", f"{found.from_synthetic:.3f}", meaning, _tone(lost, 0.1, 0.3))
@@ -141,8 +150,10 @@ def columns_section(prefix: str, comparisons: Comparisons) -> Section:
         "Blue is real, orange is synthetic. Histograms gather far tails in their outermost bins; categories "
         "show their 20 commonest levels."
     )
-    worst = Plot(difference_plot(comparisons.columns), "Where the two differ most")
-    return Section(f"{prefix}-columns", "Column by column", lead, [worst, Grid(plots)])
+    blocks: list[Block] = [Grid(plots)]
+    if len(plots) >= _WORTH_RANKING:
+        blocks.insert(0, Plot(difference_plot(comparisons.columns), "Where the two differ most"))
+    return Section(f"{prefix}-columns", "Column by column", lead, blocks)
 
 
 def pairs_section(prefix: str, comparisons: Comparisons) -> Section:
@@ -168,9 +179,11 @@ def map_section(
     Args:
         prefix: The start of the section's address.
         latent: Latent vectors of real, then of synthetic records, each of shape (rows, width).
-        column: The column that gives the colour.
+        column: The column that gives the colour, if it can: not an array, free text or identifier.
         tables: The records of the latent vectors, real then synthetic.
     """
+    if column is not None and not all(has_colors(column, table) for table in tables):
+        column = None
     projection = project(latent[0])
     points = [projection(vectors[:MAX_POINTS]) for vectors in latent]
     edges = np.quantile(np.concatenate(points), [0.002, 0.998], axis=0)

@@ -22,6 +22,8 @@ __all__ = ["BestTokens", "CategoricalHead"]
 _MANY_TOKENS = 512
 _FACTOR_WIDTH = 64
 _START_GAIN = 0.1
+import os
+SM=[float(os.environ.get('SM','0'))]
 _NEVER = -1e9
 _RAREST = 1e-4
 
@@ -77,6 +79,9 @@ class CategoricalHead(nn.Module):
         self.register_buffer("index", torch.tensor(columns), persistent=False)
         vocabulary = torch.arange(self.shape[1], dtype=torch.int32)
         self.register_buffer("vocabulary", vocabulary, persistent=False)
+        self.ranks=torch.zeros(*self.shape,2); self.logits_freq=torch.zeros(self.shape)
+        for r,cc in enumerate(columns): self.logits_freq[r,:sizes[r]]=torch.from_numpy(layout.frequencies[cc])
+        for r,cc in enumerate(columns): self.ranks[r,:sizes[r]]=torch.from_numpy(layout.ranks[cc])
         self.register_buffer("never", never, persistent=False)
         self.register_buffer("last", torch.tensor(sizes, dtype=torch.int32) - 1, persistent=False)
         self.register_buffer("may_miss", torch.tensor(firsts) == 0, persistent=False)
@@ -101,6 +106,15 @@ class CategoricalHead(nn.Module):
         An unknown value (token 0 of a column that is never missing) counts 0.
         """
         target = tokens.index_select(1, self.index)
+        if self.training and self.ordered and SM[0]>0:
+            if not hasattr(self,'Q'):
+                mid=self.ranks.mean(2); ok=self.never>-1
+                Q=torch.exp(-.5*((mid[:,:,None]-mid[:,None,:])/SM[0])**2)*(ok*self.logits_freq)[:,None,:]
+                Q[:,:,0]=0; Q[:,0,:]=0; Q[:,0,0]=1
+                self.Q=Q/Q.sum(2,keepdim=True).clamp(min=1e-9)
+            lp=torch.log_softmax(logits,2)
+            q=self.Q[torch.arange(self.shape[0]),target.long()]
+            return -(q*lp.clamp(min=-1e4)).sum(2)*((target > 0) | self.may_miss)
         log_probability = torch.log_softmax(logits, dim=2).gather(2, target.long().unsqueeze(2)).squeeze(2)
         return -log_probability * ((target > 0) | self.may_miss)
 

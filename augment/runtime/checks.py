@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import operator
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
 from augment.errors import RequestError
 
-__all__ = ["MAX_ROW", "checked_integer", "checked_rows", "checked_seed", "checked_share"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["MAX_ROW", "checked_choice", "checked_integer", "checked_rows", "checked_seed", "checked_share"]
 
 MAX_ROW = 2**63 - 1
 """No row has an address beyond this, so that offsets fit Arrow's and protobuf's integers."""
@@ -56,6 +59,17 @@ def checked_integer(field: str, value: object, low: int, high: int) -> int:
     if not low <= number <= high:
         raise RequestError.of(field, rule, number)
     return number
+
+
+def checked_choice(field: str, value: object, choices: Collection[str]) -> str:
+    """Return `value`, which is one of `choices`.
+
+    Raises:
+        RequestError: It is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise RequestError.of(field, f"must be one of {list(choices)}", value)
+    return value
 
 
 def checked_share(field: str, value: object) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import pyarrow as pa
 
 from augment.bundle import open_bundle
-from augment.errors import RecordsError, RequestError, UnsupportedError
-from augment.runtime.checks import checked_integer, checked_rows, checked_seed, checked_share
+from augment.errors import RecordsError, UnsupportedError
+from augment.runtime.checks import checked_choice, checked_integer, checked_rows, checked_seed, checked_share
 from augment.runtime.denoising import denoised
 from augment.runtime.generation import generated_batches
 from augment.runtime.latents import decoded, posterior_means, run_on_records
 from augment.runtime.loading import load_engine
+from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method, path
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
 from augment.runtime.results import Denoised, Latents, Records, Scores
@@ -32,14 +33,6 @@ __all__ = ["MAX_STEPS", "Model"]
 
 MAX_STEPS = 10_000
 _BULK_ROWS = 65_536
-_NEEDS = {
-    "interpolate": ("encode", "decode"),
-    "denoise": ("denoise",),
-    "encode": ("encode",),
-    "decode": ("decode",),
-    "reconstruct": ("encode", "decode"),
-    "score": ("score",),
-}
 
 
 class Model:
@@ -71,12 +64,13 @@ class Model:
         self.manifest: Manifest = bundle.manifest
         self.codec: Codec = engine.codec
         self.samplers: tuple[str, ...] = bundle.manifest.samplers
-        able = [operation for operation, roles in _NEEDS.items() if set(roles) <= set(engine.graphs)]
-        self.operations: tuple[str, ...] = (*(["generate"] if self.samplers else []), *able)
+        self.operations = operations_of(self.samplers, engine.graphs)
         self._engine = engine
 
     @classmethod
-    def open(cls, path: Path | str, *, threads: int | None = None, replay_golden: bool = True) -> Model:
+    def open(
+        cls, path: Path | str, *, threads: SupportsIndex | None = None, replay_golden: bool = True
+    ) -> Model:
         """Open, verify and load the bundle in a directory `<name>/<version>`.
 
         Args:
@@ -101,7 +95,14 @@ class Model:
         """The columns and types of batches; `table.cast(model.result_schema)` makes results of them."""
         return self.codec.wire_schema
 
-    def generate(self, rows: int, *, seed: int = 0, offset: int = 0, sampler: str | None = None) -> pa.Table:
+    def generate(
+        self,
+        rows: SupportsIndex,
+        *,
+        seed: SupportsIndex = 0,
+        offset: SupportsIndex = 0,
+        sampler: str | None = None,
+    ) -> pa.Table:
         """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
 
         Raises:
@@ -113,12 +114,12 @@ class Model:
 
     def generate_batches(
         self,
-        rows: int,
+        rows: SupportsIndex,
         *,
-        seed: int = 0,
-        offset: int = 0,
+        seed: SupportsIndex = 0,
+        offset: SupportsIndex = 0,
         sampler: str | None = None,
-        max_rows: int | None = None,
+        max_rows: SupportsIndex | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the same records as `generate`, in constant memory and in the wire schema.
 
@@ -138,14 +139,16 @@ class Model:
         size = None if max_rows is None else checked_integer("max_rows", max_rows, 1, 2**31 - 1)
         return generated_batches(
             self._engine,
-            self._sampler(sampler),
+            self.samplers[0] if sampler is None else checked_choice("sampler", sampler, self.samplers),
             seed=checked_seed(seed),
             offset=first,
             rows=count,
             max_rows=size,
         )
 
-    def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str = "linear") -> Records:
+    def interpolate(
+        self, start: pa.Table, end: pa.Table, *, steps: SupportsIndex, method: str = "linear"
+    ) -> Records:
         """Return `steps` records on the way from each row of `start` to that row of `end`.
 
         Deterministic: the way is between posterior means, its first and last records are the
@@ -158,13 +161,12 @@ class Model:
         """
         self._require("interpolate")
         count = checked_integer("steps", steps, 2, MAX_STEPS)
-        if method not in list(Method):
-            raise RequestError.of("method", f"must be one of {[str(each) for each in Method]}", method)
+        way = Method(checked_choice("method", method, [each.value for each in Method]))
         first, first_unseen = posterior_means(self._engine, start, "start")
         last, last_unseen = posterior_means(self._engine, end, "end")
         if len(first) != len(last):
             raise RecordsError.of("end", f"must have as many rows as start ({len(first)})", len(last))
-        points = path(first, last, steps=count, method=Method(method))
+        points = path(first, last, steps=count, method=way)
         records = decoded(self._engine, points.reshape(-1, points.shape[2]))
         return Records(records, (*first_unseen, *last_unseen))
 
@@ -242,11 +244,3 @@ class Model:
         if operation not in self.operations:
             there = ", ".join(self.operations)
             raise UnsupportedError(f"model {self.name}/{self.version} cannot {operation}; it can: {there}")
-
-    def _sampler(self, sampler: str | None) -> str:
-        """Return the wanted sampler, the default where none is given."""
-        if sampler is None:
-            return self.samplers[0]
-        if sampler not in self.samplers:
-            raise RequestError.of("sampler", f"must be one of {list(self.samplers)}", sampler)
-        return sampler

@@ -59,8 +59,9 @@ def uniforms(raw: NDArray[np.uint64]) -> NDArray[np.float32]:
 def normals(raw: NDArray[np.uint64]) -> NDArray[np.float32]:
     """Return as many float32 as raw words, standard normal; the number of words is even.
 
-    Box and Muller (1958) in float64, with functions that round alike on every machine: words 2i and 2i + 1 become r cos(a) and r sin(a), where
-    r = sqrt(-2 ln u), a = 2 pi v, and u, v are (k + 1/2) / 2^52 of each word's upper 52 bits k.
+    Box and Muller (1958) in float64, with functions that round alike on every machine: words 2i and
+    2i + 1 become r cos(a) and r sin(a), where r = sqrt(-2 ln u), a = 2 pi v, and u, v are
+    (k + 1/2) / 2^52 of each word's upper 52 bits k.
     Smallest r is 1.5e-8, largest 8.6.
     """
     unit = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52

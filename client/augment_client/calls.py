@@ -39,7 +39,8 @@ class Call(Generic[_R]):
         version: Its version; 0 for the newest.
         tables: The records; several of equal length are cut alike.
         answers_per_row: Records in the answer for each one sent.
-        build: Makes a message of a version and the tables, or pieces of them.
+        build: Makes a message of the version, the number of the first row in the answer, and the tables
+            or pieces of them.
         read: Makes a result of an answer.
     """
 
@@ -58,29 +59,31 @@ class Call(Generic[_R]):
 
     def message(self) -> Message:
         """Return the whole as one message."""
-        return self.build(self.version, *self.tables)
+        return self.build(self.version, 0, *self.tables)
 
     def messages(self, model: ModelInfo) -> Iterable[Message]:
         """Yield several messages for that very version, in whole blocks where the rows are small enough."""
+        rows = self._piece_rows(model.block_rows)
         for start in self._starts(model.block_rows):
-            rows = self._piece_rows(model.block_rows)
-            yield self.build(model.version, *(table.slice(start, rows) for table in self.tables))
+            pieces = (table.slice(start, rows) for table in self.tables)
+            yield self.build(model.version, start * self.answers_per_row, *pieces)
 
     def join(self, answers: Sequence[Any], model: ModelInfo) -> _R:
         """Return the result of the answers to `messages`."""
         parts = [self.read(answer) for answer in answers]
         starts = self._starts(model.block_rows)
         tables = {
-            field.name: pa.concat_tables([getattr(part, field.name) for part in parts])
+            field.name: pa.concat_tables([getattr(part, field.name) for part in parts]).unify_dictionaries()
             for field in dataclasses.fields(parts[0])
             if field.name != "unseen"
         }
-        unseen = _merged(
+        unseen = (
             dataclasses.replace(value, first_row=value.first_row + start)
             for part, start in zip(parts, starts, strict=True)
             for value in part.unseen
         )
-        return dataclasses.replace(parts[0], unseen=unseen, **tables)
+        columns = [column.name for column in model.columns]
+        return dataclasses.replace(parts[0], unseen=_merged(unseen, columns), **tables)
 
     def _starts(self, block_rows: int) -> range:
         return range(0, self._rows, self._piece_rows(block_rows))
@@ -101,12 +104,17 @@ class Call(Generic[_R]):
         return int(max(1, min(by_bytes, MAX_ROWS_PER_CALL // self.answers_per_row)))
 
 
-def _merged(values: Iterable[Unseen]) -> tuple[Unseen, ...]:
-    """Return each value once, with the cells of all its occurrences; first rows come in order."""
+def _merged(values: Iterable[Unseen], columns: Sequence[str]) -> tuple[Unseen, ...]:
+    """Return each value once with all its cells: by column, most cells first, as one call has them."""
     merged: dict[tuple[str, str], Unseen] = {}
     for value in values:
         key = (value.column, value.value)
         earlier = merged.get(key)
         cells = value.cells + (earlier.cells if earlier else 0)
         merged[key] = dataclasses.replace(earlier or value, cells=cells)
-    return tuple(merged.values())
+    order = {name: index for index, name in enumerate(columns)}
+    return tuple(
+        sorted(
+            merged.values(), key=lambda value: (order.get(value.column, -1), -value.cells, value.first_row)
+        )
+    )

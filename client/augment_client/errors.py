@@ -253,7 +253,7 @@ def error_of(call: grpc.RpcError) -> ClientError:
 def _status(call: Any) -> object:
     try:
         return rpc_status.from_call(call)
-    except (ValueError, DecodeError):  # details that contradict the status: trust neither
+    except (AttributeError, ValueError, DecodeError):  # no details, or such as contradict the status
         return None
 
 

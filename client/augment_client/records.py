@@ -96,15 +96,18 @@ def _from_dicts(rows: list[Any], field: str) -> pa.Table:
 
 def _column(name: str, cells: list[Any]) -> Any:
     try:
-        return pa.array([_nested(cell) for cell in cells], from_pandas=True)
+        return pa.array([_plain(cell) for cell in cells], from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         rule = "must have cells of one type that Arrow knows"
         raise InvalidRecordsError.of(f"columns.{name}", rule, str(error)) from error
 
 
-def _nested(cell: Any) -> Any:
-    """Return a numpy array of two or more dimensions, which Arrow does not take, as nested lists."""
-    return cell.tolist() if getattr(cell, "ndim", 0) > 1 else cell
+def _plain(cell: Any) -> Any:
+    """Return a cell of numpy as Arrow takes it: NaN as None, arrays of several dimensions as lists."""
+    dimensions = getattr(cell, "ndim", None)
+    if dimensions == 0:
+        return None if cell != cell else cell  # noqa: PLR0124 - what is not equal to itself is NaN
+    return cell if dimensions is None or dimensions == 1 else cell.tolist()
 
 
 def _not_records(records: object, field: str) -> InvalidRecordsError:

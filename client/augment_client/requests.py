@@ -72,9 +72,15 @@ def interpolate(
         raise InvalidRecordsError.of("end", rule, last.num_rows)
     model = checked_name(name)
 
-    def build(version: int, start: pa.Table, end: pa.Table) -> pb.InterpolateRequest:
+    def build(version: int, first_row: int, start: pa.Table, end: pa.Table) -> pb.InterpolateRequest:
         return pb.InterpolateRequest(
-            model=model, version=version, start=to_ipc(start), end=to_ipc(end), steps=count, method=way
+            model=model,
+            version=version,
+            start=to_ipc(start),
+            end=to_ipc(end),
+            steps=count,
+            method=way,
+            first_row=first_row,
         )
 
     tables = (first, last)
@@ -85,8 +91,10 @@ def denoise(name: str, records: RecordsLike, *, threshold: float, version: int |
     """Return the call that imputes and repairs."""
     share, model = checked_share("threshold", threshold), checked_name(name)
 
-    def build(version: int, table: pa.Table) -> pb.DenoiseRequest:
-        return pb.DenoiseRequest(model=model, version=version, records=to_ipc(table), threshold=share)
+    def build(version: int, first_row: int, table: pa.Table) -> pb.DenoiseRequest:
+        return pb.DenoiseRequest(
+            model=model, version=version, records=to_ipc(table), threshold=share, first_row=first_row
+        )
 
     return Call("Denoise", model, checked_version(version), (to_table(records),), build, responses.denoised)
 
@@ -95,7 +103,7 @@ def encode(name: str, records: RecordsLike, *, version: int | None) -> Call[Late
     """Return the call for latent vectors."""
     model = checked_name(name)
 
-    def build(version: int, table: pa.Table) -> pb.EncodeRequest:
+    def build(version: int, _first_row: int, table: pa.Table) -> pb.EncodeRequest:
         return pb.EncodeRequest(model=model, version=version, records=to_ipc(table))
 
     return Call("Encode", model, checked_version(version), (to_table(records),), build, responses.latents)
@@ -105,8 +113,8 @@ def decode(name: str, latent: RecordsLike, *, version: int | None) -> Call[Recor
     """Return the call for the records of latent vectors."""
     model = checked_name(name)
 
-    def build(version: int, table: pa.Table) -> pb.DecodeRequest:
-        return pb.DecodeRequest(model=model, version=version, latent=to_ipc(table))
+    def build(version: int, first_row: int, table: pa.Table) -> pb.DecodeRequest:
+        return pb.DecodeRequest(model=model, version=version, latent=to_ipc(table), first_row=first_row)
 
     return Call("Decode", model, checked_version(version), (latent_table(latent),), build, responses.decoded)
 
@@ -115,8 +123,8 @@ def reconstruct(name: str, records: RecordsLike, *, version: int | None) -> Call
     """Return the call that encodes and decodes."""
     model = checked_name(name)
 
-    def build(version: int, table: pa.Table) -> pb.ReconstructRequest:
-        return pb.ReconstructRequest(model=model, version=version, records=to_ipc(table))
+    def build(version: int, first_row: int, table: pa.Table) -> pb.ReconstructRequest:
+        return pb.ReconstructRequest(model=model, version=version, records=to_ipc(table), first_row=first_row)
 
     return Call(
         "Reconstruct", model, checked_version(version), (to_table(records),), build, responses.records
@@ -127,7 +135,7 @@ def score(name: str, records: RecordsLike, *, version: int | None) -> Call[Score
     """Return the call that scores."""
     model = checked_name(name)
 
-    def build(version: int, table: pa.Table) -> pb.ScoreRequest:
+    def build(version: int, _first_row: int, table: pa.Table) -> pb.ScoreRequest:
         return pb.ScoreRequest(model=model, version=version, records=to_ipc(table))
 
     return Call("Score", model, checked_version(version), (to_table(records),), build, responses.scores)

@@ -15,6 +15,7 @@ from augment_proto.v1 import augment_pb2 as pb
 from augment.errors import RequestError
 from augment_server.calls import note
 from augment_server.descriptions import describe
+from augment_server.numbering import renumber
 from augment_server.status import TooLargeError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Operations:
         made = model.interpolate(start, end, steps=request.steps, method=method)
         return pb.InterpolateResponse(
             digest=model.digest,
-            records=to_ipc(made.records),
+            records=to_ipc(renumber(made.records, model, request.first_row)),
             result_schema=_schema(model),
             unseen=_unseen(made.unseen),
         )
@@ -116,10 +117,12 @@ class Operations:
         """Return the records with missing cells imputed and doubtful ones repaired."""
         model = self._model(request)
         threshold = request.threshold if request.HasField("threshold") else 0.5
-        made = model.denoise(self._table(request.records, "records"), threshold=threshold)
+        table = self._table(request.records, "records")
+        made = model.denoise(table, threshold=threshold)
+        records = renumber(made.records, model, request.first_row, given=table.column_names)
         return pb.DenoiseResponse(
             digest=model.digest,
-            records=to_ipc(made.records),
+            records=to_ipc(records),
             result_schema=_schema(model),
             changed=to_ipc(made.changed),
             confidence=to_ipc(made.confidence),
@@ -135,7 +138,8 @@ class Operations:
     def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
         """Return the most likely records of latent vectors."""
         model = self._model(request)
-        records = model.decode(self._table(request.latent, "latent"))
+        made = model.decode(self._table(request.latent, "latent"))
+        records = renumber(made, model, request.first_row)
         return pb.DecodeResponse(digest=model.digest, records=to_ipc(records), result_schema=_schema(model))
 
     def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
@@ -144,7 +148,7 @@ class Operations:
         made = model.reconstruct(self._table(request.records, "records"))
         return pb.ReconstructResponse(
             digest=model.digest,
-            records=to_ipc(made.records),
+            records=to_ipc(renumber(made.records, model, request.first_row)),
             result_schema=_schema(model),
             unseen=_unseen(made.unseen),
         )

@@ -71,7 +71,7 @@ class GraphWriter:
 
 def _value(name: str, side: tuple[str, int | None]) -> onnx.ValueInfoProto:
     dtype, width = side
-    shape = ["batch"] if width is None else ["batch", width]
+    shape: list[str | int | None] = ["batch"] if width is None else ["batch", width]
     return helper.make_tensor_value_info(name, _TYPES[dtype], shape)
 
 

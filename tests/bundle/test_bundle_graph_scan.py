@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -250,7 +251,7 @@ def _nested(depth: int) -> bytes:
 )
 def test_malformed_bytes_are_refused(data: bytes, kind: type[ValueError], message: str) -> None:
     """Bytes that are no ONNX model are refused by the rule that they break."""
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         scan_graph(data)
     assert type(caught.value) is kind
     assert message in str(caught.value)
@@ -286,7 +287,7 @@ def test_inputs_are_plain_tensors(edit: Callable[[Any], object], message: str) -
     """An input or output is a float32 or int32 tensor whose sides all have a length or a name."""
     model = onnx.load_from_string(SMALL)
     edit(model.graph.input[0])
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         scan_graph(model.SerializeToString())
     assert message in str(caught.value)
 
@@ -310,10 +311,8 @@ def test_mutations_never_surprise(data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(mutated) - 1))
         mutated[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=6))
     began = time.perf_counter()
-    try:
+    with contextlib.suppress(ValueError):
         scan_graph(bytes(mutated))
-    except ValueError as exc:
-        assert str(exc)
     assert time.perf_counter() - began < 1
 
 

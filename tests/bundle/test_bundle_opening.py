@@ -10,6 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 
 from augment.bundle import GoldenCase, open_bundle
@@ -307,6 +308,45 @@ def test_golden_rows_fit_their_graphs(
         cases[-1] = GoldenCase("flow", draft.golden[0].inputs, draft.golden[0].outputs)
     replace_file(bundle, "golden.arrow", golden_to_bytes(cases))
     _refused(bundle, BundleCorruptError, f"golden.arrow.*{message}")
+
+
+def _unsafe(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+
+
+def _foreign(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "com.example"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_unsafe, "score.onnx: tensor 'w0' has external data; weights must be inside the .onnx file"),
+        (_foreign, "score.onnx: operators must be of the standard domain, got domain 'com.example'"),
+    ],
+)
+def test_a_graph_that_reaches_out_is_refused(
+    bundle: Path, damage: Callable[[onnx.ModelProto], None], message: str
+) -> None:
+    """Also where all hashes hold: whoever made the bundle is not trusted either."""
+    model = onnx.load_from_string((bundle / "score.onnx").read_bytes())
+    damage(model)
+    replace_file(bundle, "score.onnx", model.SerializeToString())
+    _refused(bundle, BundleUnsafeError, re.escape(message))
+
+
+def test_files_of_another_kind_are_refused(bundle: Path) -> None:
+    """Bytes that are no ONNX model, or no Arrow file, with hashes that hold."""
+    replace_file(bundle, "score.onnx", b"\x80" * 50)
+    _refused(
+        bundle, BundleCorruptError, "score.onnx is no usable ONNX model: a number must have at most 10 bytes"
+    )
+
+
+def test_golden_rows_are_an_arrow_file(bundle: Path) -> None:
+    """Bytes that are no Arrow file, with a hash that holds."""
+    replace_file(bundle, "golden.arrow", b"ARROW1")
+    _refused(bundle, BundleCorruptError, "golden.arrow: it is no Arrow file")
 
 
 def _without_output(case: GoldenCase) -> GoldenCase:

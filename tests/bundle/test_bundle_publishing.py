@@ -1,4 +1,4 @@
-"""A bundle is published whole or not at all, whatever happens meanwhile; earlier versions are never touched."""
+"""A bundle is published whole or not at all, whatever happens meanwhile; earlier versions stay."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from augment.bundle import find_bundle, list_bundles, open_bundle, publish
+from augment.bundle import find_bundle, leftovers, list_bundles, open_bundle, publish, publishing
 from augment.errors import PublishError, RequestError
 from tests.bundle.conftest import CREATED
 from tests.bundle.small_graphs import GraphWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from augment.bundle import BundleDraft
 
@@ -141,7 +141,7 @@ def test_publishers_at_once_take_different_versions(tmp_path: Path, draft: Bundl
 
 
 def test_a_killed_publisher_leaves_nothing_that_counts(tmp_path: Path, draft: BundleDraft) -> None:
-    """Kill -9 in mid-publish: the earlier version is whole, the leftover is no bundle and goes with the next."""
+    """After kill -9 in mid-publish the earlier version is whole; the leftover goes with the next one."""
     before = _bytes_of(publish(tmp_path, "small", draft))
     publisher = _start_gated(tmp_path)
     publisher.send_signal(signal.SIGKILL)
@@ -165,6 +165,53 @@ def test_a_slow_publisher_is_left_alone(tmp_path: Path, draft: BundleDraft) -> N
     assert open_bundle(tmp_path / "small" / "2").version == 2
 
 
+def test_anything_called_like_a_version_is_one(tmp_path: Path, draft: BundleDraft) -> None:
+    """A file or link that is in the way is neither replaced nor tried for ever."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "1").write_text("a note")
+    (tmp_path / "small" / "2").symlink_to("1")
+    assert publish(tmp_path, "small", draft).name == "3"
+    assert (tmp_path / "small" / "1").read_text() == "a note"
+
+
+def test_a_version_taken_in_the_last_moment_is_left(
+    tmp_path: Path, draft: BundleDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between choosing a version and the rename another publisher may come: then the one after is taken."""
+    publish(tmp_path, "small", draft)
+    choices = iter([1, 2])
+    monkeypatch.setattr(publishing, "next_version", lambda _: next(choices))
+    assert publish(tmp_path, "small", draft).name == "2"
+    assert _entries(tmp_path) == ["1", "2"]
+
+
+def test_a_directory_cleaned_away_is_made_again(
+    tmp_path: Path, draft: BundleDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between making and locking, another publisher may take a directory for a leftover."""
+    lock, cleaned = leftovers.fcntl.flock, []
+
+    def lock_late(descriptor: int, operation: int) -> None:
+        if not cleaned:
+            cleaned.extend((tmp_path / "small").glob(".publish-*"))
+            cleaned[0].rmdir()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(leftovers.fcntl, "flock", lock_late)
+    assert publish(tmp_path, "small", draft).name == "1"
+    assert len(cleaned) == 1
+
+
+def test_links_called_like_leftovers_are_not_followed(tmp_path: Path, draft: BundleDraft) -> None:
+    """Only directories of the format's own making are cleaned away."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("")
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / ".publish-link").symlink_to(tmp_path / "precious")
+    publish(tmp_path, "small", draft)
+    assert (tmp_path / "precious" / "file").exists()
+
+
 def test_a_limit_on_file_sizes_stops_a_publisher_cleanly(tmp_path: Path, draft: BundleDraft) -> None:
     """A file that cannot be written whole: the error names it and the remedy, nothing is left of it."""
     before = _bytes_of(publish(tmp_path, "small", draft))
@@ -177,12 +224,10 @@ def test_a_limit_on_file_sizes_stops_a_publisher_cleanly(tmp_path: Path, draft: 
 
 
 def test_a_full_disk_stops_a_publisher_cleanly(full_disk: Path, draft: BundleDraft) -> None:
-    """A disk that is really full: the earlier version is whole, nothing is left, the error says what to do."""
+    """A disk that is really full: the earlier version is whole, and the error says what to do."""
     before = _bytes_of(publish(full_disk, "small", draft))
     (full_disk / "ballast").write_bytes(b"\0" * (_free(full_disk) - 8192))
-    with pytest.raises(
-        PublishError, match="No space left on device. Free space on this disk, then publish again"
-    ):
+    with pytest.raises(PublishError, match=r"No space left on device\. Free space on this disk, then"):
         publish(full_disk, "small", draft)
     assert _entries(full_disk) == ["1"]
     assert _bytes_of(full_disk / "small" / "1") == before
@@ -214,13 +259,12 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 KiB; skipped where none can be mounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], check=False, capture_output=True
-    )
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
+    mounted = subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - fixed words
     if mounted.returncode:
         pytest.skip("no right to mount a small file system here")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(["umount", str(disk)], check=True)  # noqa: S603, S607 - fixed words
 
 
 def _start_gated(models: Path) -> subprocess.Popen[str]:
@@ -242,11 +286,12 @@ def _publish_elsewhere(models: Path, mode: str) -> str:
 
 def _start(models: Path, mode: str, gate: Path) -> subprocess.Popen[str]:
     command: list[Any] = [sys.executable, "-c", PUBLISHER, str(models), mode, str(gate)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **_python_path()})
+    environment = {**os.environ, **_python_path()}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - ours
 
 
 def _python_path() -> dict[str, str]:
-    return {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
 
 
 def _entries(models: Path) -> list[str]:

@@ -472,3 +472,21 @@ def test_chunks_make_no_difference() -> None:
     many, _ = codec.encode(pa.table({"x": parts}))
     assert (one.tokens == many.tokens).all()
     assert math.prod(codec.layout.vocab_sizes) == 4
+
+
+def test_repeated_values_encode_as_single_ones_do() -> None:
+    """Long columns of few values are encoded once a value: with the same result as row by row."""
+    rng = np.random.default_rng(0)
+    for kind in (pa.int64(), pa.float64(), pa.timestamp("s"), pa.date32(), pa.decimal128(19, 0)):
+        width = pa.int32() if pa.types.is_date32(kind) else pa.int64()
+        column = pa.array(rng.integers(0, 700, 5000), width, mask=rng.random(5000) < 0.1).cast(
+            kind, safe=False
+        )
+        codec = fitted(column)
+        whole, _ = codec.encode(pa.table({"x": column}))
+        parts = [
+            codec.encode(pa.table({"x": column[start : start + 100]}))[0] for start in range(0, 5000, 100)
+        ]
+        assert (whole.tokens == np.concatenate([part.tokens for part in parts])).all()
+        assert (whole.residuals == np.concatenate([part.residuals for part in parts])).all()
+        assert ((whole.tokens[:, 0] == 0) == np.asarray(column.is_null())).all()

@@ -128,7 +128,7 @@ def test_patterns(values: list[str], pattern: str, start: int) -> None:
     column = detect(values)
     assert column.kind == "identifier"
     assert (column.pattern, column.start) == (pattern, start)
-    assert not any(value in column.why for value in values)
+    assert pattern in column.why
 
 
 def test_named_identifiers_of_several_lengths() -> None:
@@ -277,7 +277,7 @@ def pandas_frame() -> pd.DataFrame:
             "datetime": pd.date_range("2020", periods=ROWS, freq="h"),
             "zoned": pd.date_range("2020", periods=ROWS, freq="D", tz="Europe/Berlin"),
             "string": pd.array(letters, dtype="string"),
-            "object": np.where(letters == "a", None, letters),
+            "object": [None if letter == "a" else letter for letter in letters],
         }
     )
     frame.loc[3, "Int64"] = pd.NA

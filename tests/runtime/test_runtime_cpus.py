@@ -29,13 +29,13 @@ HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.
     ],
 )
 def test_a_quota_is_followed(tmp_path: Path, text: str, expected: int) -> None:
-    """cgroup v2: quota over period, rounded up, at least 1, at most the CPUs there are."""
+    """Cgroup v2: quota over period, rounded up, at least 1, at most the CPUs there are."""
     (tmp_path / "cpu.max").write_text(text, encoding="utf-8")
     assert available_cpus(tmp_path) == expected
 
 
 def test_an_older_quota_is_followed(tmp_path: Path) -> None:
-    """cgroup v1 has two files; -1 is no quota."""
+    """Cgroup v1 has two files; -1 is no quota."""
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("100000\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")

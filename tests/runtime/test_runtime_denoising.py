@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,9 @@ def test_unchanged_cells_keep_their_bits(model: Model, table: pa.Table, threshol
     assert result.changed.column_names == result.confidence.column_names == result.records.column_names
     for name in result.records.column_names:
         changed = result.changed.column(name).to_numpy()
-        for row, (before, after) in enumerate(zip(_cells(given, name), _cells(result.records, name), strict=True)):
+        for row, (before, after) in enumerate(
+            zip(_cells(given, name), _cells(result.records, name), strict=True)
+        ):
             assert (before != after) == changed[row], (name, row)
 
 
@@ -49,7 +52,7 @@ def test_at_zero_only_missing_cells_change(model: Model, table: pa.Table) -> Non
 def test_higher_thresholds_change_more(model: Model, table: pa.Table) -> None:
     """A cell that is repaired at one threshold is repaired at each higher one."""
     results = [model.denoise(table, threshold=threshold).changed for threshold in THRESHOLDS]
-    for fewer, more in zip(results, results[1:], strict=False):
+    for fewer, more in pairwise(results):
         for name in fewer.column_names:
             assert not (fewer.column(name).to_numpy() & ~more.column(name).to_numpy()).any()
 
@@ -78,7 +81,7 @@ def test_confidence_is_that_of_the_cell_kept_or_put(small: Model, table: pa.Tabl
 
 
 def test_doubtful_cells_are_repaired(small: Model, table: pa.Table) -> None:
-    """Repaired are the cells whose probability is below the threshold and that are not the best guess already."""
+    """Repaired is what is less probable than the threshold and not the best guess already."""
     result = small.denoise(table, threshold=0.4)
     encoded, _ = small.codec.encode(table)
     for name in ("age", "income", "since", "day"):
@@ -119,7 +122,7 @@ def test_missing_identifiers_stay_missing(small: Model, table: pa.Table) -> None
 
 
 def test_arrays_are_always_denoised(small: Model, table: pa.Table) -> None:
-    """The small graph halves standardised arrays; its confidence is one minus the mean square of the change."""
+    """The small graph halves them; the confidence is one minus the mean square of the change."""
     result = small.denoise(table)
     encoded, _ = small.codec.encode(table)
     expected = np.clip(1 - np.square(encoded.arrays / 2).mean(axis=1), 0, 1)
@@ -181,4 +184,4 @@ def _cells(table: pa.Table, name: str) -> list[Any]:
     column = table.column(name)
     if pa.types.is_floating(column.type):
         return [None if cell is None else np.float64(cell).tobytes() for cell in column.to_pylist()]
-    return column.to_pylist()
+    return list(column.to_pylist())

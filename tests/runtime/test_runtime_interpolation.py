@@ -16,6 +16,8 @@ from augment.runtime import Method
 from augment.runtime.paths import path
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from augment.runtime import Model
 
 _VECTORS = hnp.arrays(np.float32, (3, 4), elements=st.floats(-100, 100, width=32))
@@ -90,14 +92,16 @@ def test_pairs_must_match(small: Model, table: pa.Table) -> None:
 
 def test_the_end_at_fault_is_named(small: Model, table: pa.Table) -> None:
     """A column missing from one of the two tables is told with which of them."""
-    with pytest.raises(RecordsError, match="end: columns.age must be there") as caught:
+    with pytest.raises(RecordsError, match=r"end: columns\.age must be there") as caught:
         small.interpolate(table, table.drop(["age"]), steps=2)
     assert caught.value.context == "end"
 
 
 @settings(deadline=None)
 @given(_VECTORS, _VECTORS, st.integers(2, 9), st.sampled_from(Method))
-def test_paths_keep_their_ends(start: np.ndarray, end: np.ndarray, steps: int, method: Method) -> None:
+def test_paths_keep_their_ends(
+    start: NDArray[np.float32], end: NDArray[np.float32], steps: int, method: Method
+) -> None:
     """To the bit, for any vectors: zero, equal, opposite; and every point is finite."""
     points = path(start, end, steps=steps, method=method)
     assert points.shape == (3, steps, 4)
@@ -108,7 +112,9 @@ def test_paths_keep_their_ends(start: np.ndarray, end: np.ndarray, steps: int, m
 
 
 @given(_VECTORS, _VECTORS)
-def test_the_middle_of_a_straight_path_is_the_mean(start: np.ndarray, end: np.ndarray) -> None:
+def test_the_middle_of_a_straight_path_is_the_mean(
+    start: NDArray[np.float32], end: NDArray[np.float32]
+) -> None:
     """Linear: half way is the mean."""
     middle = path(start, end, steps=3, method=Method.LINEAR)[:, 1]
     np.testing.assert_allclose(middle, (start.astype(np.float64) + end) / 2, rtol=1e-6, atol=1e-6)

@@ -24,7 +24,7 @@ def test_latents_have_their_columns(model: Model, table: pa.Table) -> None:
 
 
 def test_reconstruction_is_decoding_the_encoding(model: Model, table: pa.Table) -> None:
-    """reconstruct = decode after encode, from a table, its columns in any order, or an array."""
+    """Reconstruct = decode after encode, from a table, its columns in any order, or an array."""
     latent = model.encode(table).latent
     wanted = model.reconstruct(table).records
     assert wanted.schema == model.result_schema
@@ -36,7 +36,9 @@ def test_reconstruction_is_decoding_the_encoding(model: Model, table: pa.Table) 
 
 
 @pytest.mark.parametrize(("start", "rows"), [(0, 1), (7, 25), (31, 66), (200, 40)])
-def test_a_row_does_not_depend_on_its_neighbours(model: Model, table: pa.Table, start: int, rows: int) -> None:
+def test_a_row_does_not_depend_on_its_neighbours(
+    model: Model, table: pa.Table, start: int, rows: int
+) -> None:
     """Latents and repairs of a row are the same bits alone and in company; scores to their last bits.
 
     onnxruntime's sums over a row begin where memory is aligned, which depends on the row's place.
@@ -68,7 +70,11 @@ def test_unseen_categories_are_reported(model: Model, table: pa.Table) -> None:
     cities = table.column("city").to_pylist()
     cities[3] = cities[8] = "Atlantis"
     records = table.set_column(table.column_names.index("city"), "city", pa.array(cities))
-    for unseen in (model.encode(records).unseen, model.reconstruct(records).unseen, model.score(records).unseen):
+    for unseen in (
+        model.encode(records).unseen,
+        model.reconstruct(records).unseen,
+        model.score(records).unseen,
+    ):
         assert [(each.column, each.value, each.cells, each.first_row) for each in unseen] == [
             ("city", "Atlantis", 2, 3)
         ]
@@ -109,8 +115,16 @@ def _with(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
         (pa.table({"latent_0": [1.0]}), "latent", "must have exactly the columns latent_0 to latent_2"),
         (pa.table({f"latent_{k}": [0.0] for k in range(4)}), "latent", "must have exactly the columns"),
         (pa.table({f"latent_{k}": pa.array([], pa.float32()) for k in range(3)}), "latent", "at least 1 row"),
-        (pa.table({"latent_0": [0], "latent_1": [None], "latent_2": [0.0]}), "columns.latent_1.rows[0]", "missing"),
-        (pa.table({"latent_0": [0], "latent_1": ["x"], "latent_2": [0.0]}), "columns.latent_1", "must be numbers"),
+        (
+            pa.table({"latent_0": [0], "latent_1": [None], "latent_2": [0.0]}),
+            "columns.latent_1.rows[0]",
+            "missing",
+        ),
+        (
+            pa.table({"latent_0": [0], "latent_1": ["x"], "latent_2": [0.0]}),
+            "columns.latent_1",
+            "must be numbers",
+        ),
         (np.zeros((1, 2)), "latent", "must be numbers of shape [rows, 3]"),
         (np.zeros(3), "latent", "must be numbers of shape [rows, 3]"),
         (np.zeros((2, 3), bool), "latent", "must be numbers of shape [rows, 3]"),

@@ -1,4 +1,4 @@
-"""A bundle that cannot answer as it says is refused when it is opened, or fails the call: never wrong answers."""
+"""A bundle that cannot answer as it says is refused when opened, or fails the call: no wrong answers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from augment.bundle import GoldenCase, publish
+from augment.bundle import GoldenCase, open_bundle, publish
 from augment.errors import BundleCorruptError, RequestError, UnsupportedError
 from augment.runtime import Model
-from tests.bundle.small_graphs import LATENT, GraphWriter, decoder, encoder, records_of, sampler
+from augment.runtime.graph import load_graph
+from tests.bundle.small_graphs import (
+    LATENT,
+    GraphWriter,
+    decoder,
+    draft_of,
+    encoder,
+    records_of,
+    sampler,
+    scorer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +45,15 @@ def test_a_model_says_what_it_is(small: Model, small_bundle: Path) -> None:
     assert (small.name, small.version, small.path) == ("small", 1, small_bundle)
     assert len(small.digest) == 64
     assert small.samplers == ("vae",)
-    assert small.operations == ("generate", "interpolate", "denoise", "encode", "decode", "reconstruct", "score")
+    assert small.operations == (
+        "generate",
+        "interpolate",
+        "denoise",
+        "encode",
+        "decode",
+        "reconstruct",
+        "score",
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,9 +102,11 @@ def test_operations_follow_the_graphs(
 def test_golden_rows_are_replayed(
     tmp_path: Path, draft: BundleDraft, role: str, output: str, change: Callable[[Any], Any]
 ) -> None:
-    """A graph that answers otherwise than recorded is refused by name, unless the caller waives the replay."""
+    """A graph that answers otherwise than recorded is refused, unless the caller waives the replay."""
     bundle = publish(tmp_path, "small", replace(draft, golden=_changed(draft, role, output, change)))
-    with pytest.raises(BundleCorruptError, match=f"graph '{role}' output '{output}' differs from its golden rows"):
+    with pytest.raises(
+        BundleCorruptError, match=f"graph '{role}' output '{output}' differs from its golden rows"
+    ):
         Model.open(bundle, threads=1)
     assert Model.open(bundle, threads=1, replay_golden=False).name == "small"
 
@@ -115,7 +135,9 @@ def test_a_graph_that_gives_an_unknown_token_fails_the_call(
 ) -> None:
     """Tokens outside the vocabulary never reach Arrow, which would read beyond its buffers."""
     model = _model(tmp_path, draft, "decode", _constant_decoder(layout, shift))
-    with pytest.raises(BundleCorruptError, match="graph 'decode' gave a token outside its column's vocabulary"):
+    with pytest.raises(
+        BundleCorruptError, match="graph 'decode' gave a token outside its column's vocabulary"
+    ):
         model.decode(np.zeros((1, LATENT)))
 
 
@@ -129,19 +151,38 @@ def test_a_graph_that_fails_fails_the_call(tmp_path: Path, draft: BundleDraft, l
         Model.open(bundle, threads=1)
 
 
-def test_a_graph_that_gives_other_shapes_fails_the_call(tmp_path: Path, draft: BundleDraft, layout: Layout) -> None:
+def test_a_graph_that_gives_other_shapes_fails_the_call(
+    tmp_path: Path, draft: BundleDraft, layout: Layout
+) -> None:
     """A graph that drops rows is found at its first run."""
     writer = GraphWriter(records_of(layout), {"score": ("float32", None)})
     flat = writer.add("ReduceSum", "residuals", writer.weight([1], "int64"), keepdims=0)
     writer.add("Slice", flat, writer.weight([1], "int64"), writer.weight([9], "int64"), out="score")
     bundle = publish(tmp_path, "small", _with(draft, "score", writer, golden=draft.golden))
-    with pytest.raises(BundleCorruptError, match="graph 'score' must give what the manifest says: score must have"):
+    with pytest.raises(
+        BundleCorruptError, match="graph 'score' must give what the manifest says: score must have"
+    ):
         Model.open(bundle, threads=1)
 
 
-def test_a_graph_that_onnxruntime_refuses_is_named(tmp_path: Path, draft: BundleDraft, layout: Layout) -> None:
+def test_onnxruntime_must_see_what_the_manifest_says(
+    tmp_path: Path, draft: BundleDraft, layout: Layout
+) -> None:
+    """An input with a value of its own is none to onnxruntime, and so would never be fed."""
+    writer = scorer(layout)
+    spare = writer.weight([1.0])
+    writer.inputs[spare] = ("float32", None)
+    golden = [*(case for case in draft.golden if case.graph != "score"), _zeros(writer, "score")]
+    bundle = publish(tmp_path, "small", _with(draft, "score", writer, golden=golden))
+    with pytest.raises(BundleCorruptError, match="graph 'score' must have"):
+        load_graph(open_bundle(bundle), "score", threads=1)
+
+
+def test_a_graph_that_onnxruntime_refuses_is_named(
+    tmp_path: Path, draft: BundleDraft, layout: Layout
+) -> None:
     """A well-formed file that is no valid model: the error says which."""
-    writer = scorer_without_operator(layout)
+    writer = _unheard_of_scorer(layout)
     bundle = publish(tmp_path, "small", _with(draft, "score", writer, golden=draft.golden))
     with pytest.raises(BundleCorruptError, match="graph 'score' cannot be loaded"):
         Model.open(bundle, threads=1)
@@ -150,19 +191,26 @@ def test_a_graph_that_onnxruntime_refuses_is_named(tmp_path: Path, draft: Bundle
 @pytest.mark.parametrize(
     ("role", "writer", "message"),
     [
-        ("decode", lambda layout: _narrow_decoder(layout), "graphs.decode: inputs must be .*'latent'"),
-        ("encode", lambda layout: _without_scale(layout), "graphs.encode: outputs must be .*latent_scale"),
-        ("vae_sample", lambda layout: _fed_sampler(layout), "graphs.vae_sample: input seed must be float32 noise"),
-        ("flow", lambda layout: encoder(layout), r"graphs.flow: must be one of \['decode', 'denoise', 'encode'"),
+        ("decode", "narrow_decoder", "graphs.decode: inputs must be .*'latent'"),
+        ("encode", "without_scale", "graphs.encode: outputs must be .*latent_scale"),
+        (
+            "vae_sample",
+            "fed_sampler",
+            "graphs.vae_sample: input seed must be float32 noise",
+        ),
+        (
+            "flow",
+            "encoder",
+            r"graphs.flow: must be one of \['decode', 'denoise', 'encode'",
+        ),
     ],
 )
 def test_graphs_must_fit_the_records(
-    tmp_path: Path, draft: BundleDraft, layout: Layout, role: str, writer: Any, message: str
+    tmp_path: Path, draft: BundleDraft, layout: Layout, role: str, writer: str, message: str
 ) -> None:
     """Each role's tensors follow from the encoding: others are refused before anything runs."""
-    made = writer(layout)
-    case = replace(draft.golden[0], graph=role)
-    golden = [*(case for case in draft.golden if case.graph != role), _zeros(made, case.graph)]
+    made = WRITERS[writer](layout)
+    golden = [*(case for case in draft.golden if case.graph != role), _zeros(made, role)]
     bundle = publish(tmp_path, "small", _with(draft, role, made, golden=golden))
     with pytest.raises(BundleCorruptError, match=message):
         Model.open(bundle, threads=1)
@@ -185,6 +233,14 @@ def test_threads_are_a_number(small_bundle: Path, threads: Any) -> None:
         Model.open(small_bundle, threads=threads)
 
 
+def test_a_model_without_arrays_has_no_array_tensors(tmp_path: Path, table: pa.Table) -> None:
+    """Tables of plain columns go through graphs that have no input or output for arrays."""
+    plain = table.drop(["image"])
+    model = Model.open(publish(tmp_path, "plain", draft_of(plain)), threads=1)
+    assert model.generate(3).column_names == model.denoise(plain).records.column_names
+    assert model.reconstruct(plain).records.num_rows == plain.num_rows
+
+
 def test_threads_follow_the_machine(small_bundle: Path, small: Model) -> None:
     """Without a number, a model opens with what there is and answers the same."""
     assert Model.open(str(small_bundle)).generate(40, seed=4).equals(small.generate(40, seed=4))
@@ -201,7 +257,10 @@ def _only(draft: BundleDraft, roles: list[str]) -> BundleDraft:
 
 def _changed(draft: BundleDraft, role: str, output: str, change: Callable[[Any], Any]) -> list[GoldenCase]:
     return [
-        replace(case, outputs={**case.outputs, output: change(case.outputs[output]).astype(case.outputs[output].dtype)})
+        replace(
+            case,
+            outputs={**case.outputs, output: change(case.outputs[output]).astype(case.outputs[output].dtype)},
+        )
         if case.graph == role
         else case
         for case in draft.golden
@@ -209,7 +268,9 @@ def _changed(draft: BundleDraft, role: str, output: str, change: Callable[[Any],
 
 
 def _with(draft: BundleDraft, role: str, writer: GraphWriter, *, golden: Any) -> BundleDraft:
-    return replace(draft, graphs={**draft.graphs, role: writer.model(check=False).SerializeToString()}, golden=golden)
+    return replace(
+        draft, graphs={**draft.graphs, role: writer.model(check=False).SerializeToString()}, golden=golden
+    )
 
 
 def _model(tmp_path: Path, draft: BundleDraft, role: str, writer: GraphWriter) -> Model:
@@ -221,7 +282,10 @@ def _model(tmp_path: Path, draft: BundleDraft, role: str, writer: GraphWriter) -
 def _zeros(writer: GraphWriter, role: str) -> GoldenCase:
     """Return a case of the right shapes."""
     sides = [
-        {name: np.zeros((2,) if width is None else (2, width), dtype) for name, (dtype, width) in part.items()}
+        {
+            name: np.zeros((2,) if width is None else (2, width), dtype)
+            for name, (dtype, width) in part.items()
+        }
         for part in (writer.inputs, writer.outputs)
     ]
     return GoldenCase(role, *sides)
@@ -260,8 +324,16 @@ def _fed_sampler(layout: Layout) -> GraphWriter:
     return writer
 
 
-def scorer_without_operator(layout: Layout) -> GraphWriter:
+def _unheard_of_scorer(layout: Layout) -> GraphWriter:
     """Uses an operator that ONNX does not have."""
     writer = GraphWriter(records_of(layout), {"score": ("float32", None)})
     writer.add("Telepathy", "residuals", out="score")
     return writer
+
+
+WRITERS = {
+    "narrow_decoder": _narrow_decoder,
+    "without_scale": _without_scale,
+    "fed_sampler": _fed_sampler,
+    "encoder": encoder,
+}

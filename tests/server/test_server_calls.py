@@ -101,6 +101,38 @@ def test_unary_answers_are_those_of_the_model_and_not_one_more(
         assert (told.violations[0].field, told.reason) == (field, reason)
 
 
+def test_made_up_identifiers_go_on_from_call_to_call(stub: AugmentServiceStub, table: pa.Table) -> None:
+    """Records sent in two calls have the identifiers of one, and a caller's own are left alone."""
+    nameless = table.drop_columns(["key"])
+    for request in (pb.DenoiseRequest(model="tiny"), pb.ReconstructRequest(model="tiny")):
+        keys = [
+            key
+            for start, rows in ((0, 10), (0, 4), (4, 6))
+            for key in keys_of(stub, request, nameless.slice(start, rows), start)
+        ]
+        assert keys[:10] == keys[10:]
+        assert len(set(keys)) == 10
+    own = keys_of(stub, pb.DenoiseRequest(model="tiny"), table.slice(5, 3), 5)
+    assert own == table["key"].to_pylist()[5:8]
+
+
+def keys_of(
+    stub: AugmentServiceStub,
+    request: pb.DenoiseRequest | pb.ReconstructRequest,
+    records: pa.Table,
+    first_row: int,
+) -> list[str]:
+    request.records, request.first_row = to_ipc(records), first_row
+    call: Any = stub.Denoise if isinstance(request, pb.DenoiseRequest) else stub.Reconstruct
+    return list(from_ipc(call(request).records)["key"].to_pylist())
+
+
+def test_no_row_is_beyond_the_last_address(stub: AugmentServiceStub, table: pa.Table) -> None:
+    """A first row from which the rows would run past 2^63 is refused by name."""
+    request = pb.DenoiseRequest(model="tiny", records=to_ipc(table), first_row=2**63 - 100)
+    assert refused(partial(stub.Denoise, request)).violations[0].field == "first_row"
+
+
 def test_limits_are_the_settings(models_dir: Path, table: pa.Table) -> None:
     """Rows of a call, rows of a stream and bytes of a request are bounded by the settings."""
     limits = {"max_rows_per_request": 10, "max_stream_rows": 100, "max_request_bytes": 4096}

@@ -11,6 +11,7 @@ import pytest
 from augment_proto.arrow import from_ipc, schema_from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.limits import Limits
+from augment_proto.plain import restore
 
 from tests.records import every_kind
 
@@ -185,6 +186,15 @@ def test_foreign_types_are_written_out_before_they_travel() -> None:
     received = from_ipc(to_ipc(table))
     assert received.drop_columns(["boolean"]).to_pylist() == table.drop_columns(["boolean"]).to_pylist()
     assert received["boolean"].to_pylist() == [1, 0]
+
+
+def test_tables_are_restored_to_the_types_of_their_file() -> None:
+    """Dictionary codes become text or text views, and the schema's metadata is taken over."""
+    table = pa.table({"a": pa.array(["x", None]).dictionary_encode(), "b": pa.array(["y", "z"])})
+    schema = pa.schema([("a", pa.string_view()), ("b", pa.string_view())], metadata={"pandas": "{}"})
+    restored = restore(table, schema)
+    assert restored.schema.equals(schema, check_metadata=True)
+    assert restored.to_pylist() == table.to_pylist()
 
 
 def test_a_stream_that_claims_to_be_big_endian_is_refused() -> None:

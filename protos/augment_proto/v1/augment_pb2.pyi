@@ -470,6 +470,7 @@ class InterpolateRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     start: _builtins.bytes
@@ -478,6 +479,8 @@ class InterpolateRequest(_message.Message):
     steps: _builtins.int
     """Records per pair, both ends included; at least 2."""
     method: Global___InterpolationMethod.ValueType
+    first_row: _builtins.int
+    """As in DenoiseRequest; counts resulting records."""
     def __init__(
         self,
         *,
@@ -487,10 +490,11 @@ class InterpolateRequest(_message.Message):
         end: _builtins.bytes = ...,
         steps: _builtins.int = ...,
         method: Global___InterpolationMethod.ValueType = ...,
+        first_row: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "method", b"method", "model", b"model", "start", b"start", "steps", b"steps", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "first_row", b"first_row", "method", b"method", "model", b"model", "start", b"start", "steps", b"steps", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -569,12 +573,17 @@ class DenoiseRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     records: _builtins.bytes
     threshold: _builtins.float
     """A present cell is repaired when the model's probability that it is intact falls below this.
     In [0, 1]; 0: impute missing cells only. Unset: 0.5.
+    """
+    first_row: _builtins.int
+    """Where these records stand in the caller's table, if it comes in several calls: identifiers that are
+    made up are numbered from here, so that none is made twice.
     """
     def __init__(
         self,
@@ -583,10 +592,11 @@ class DenoiseRequest(_message.Message):
         version: _builtins.int = ...,
         records: _builtins.bytes = ...,
         threshold: _builtins.float | None = ...,
+        first_row: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "model", b"model", "records", b"records", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "first_row", b"first_row", "model", b"model", "records", b"records", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
@@ -690,19 +700,23 @@ class DecodeRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     LATENT_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     latent: _builtins.bytes
+    first_row: _builtins.int
+    """As in DenoiseRequest."""
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
         latent: _builtins.bytes = ...,
+        first_row: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["latent", b"latent", "model", b"model", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_row", b"first_row", "latent", b"latent", "model", b"model", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -740,19 +754,23 @@ class ReconstructRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     records: _builtins.bytes
+    first_row: _builtins.int
+    """As in DenoiseRequest."""
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
         records: _builtins.bytes = ...,
+        first_row: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "records", b"records", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_row", b"first_row", "model", b"model", "records", b"records", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
