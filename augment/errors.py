@@ -25,6 +25,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 __all__ = [
     "AugmentError",
@@ -95,7 +96,7 @@ class InvalidInputError(AugmentError, ValueError):
     @classmethod
     def of(  # the common case: one violation
         cls, field: str, rule: str, value: object, remedy: str = "", *, context: str = ""
-    ) -> InvalidInputError:
+    ) -> Self:
         """Return the error for one broken rule; `value` is shown cut to 80 characters."""
         return cls(Violation(field, rule, shorten(value), remedy), context=context)
 

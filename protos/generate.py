@@ -27,6 +27,10 @@ STUBS = tuple(
 )
 
 
+class GeneratorError(Exception):
+    """The generator failed; the text is what it said."""
+
+
 def wrong_versions() -> list[str]:
     """Return a line for each generator package that is not the pinned version."""
     return [
@@ -37,12 +41,20 @@ def wrong_versions() -> list[str]:
 
 
 def generate(out: Path) -> None:
-    """Write the four stubs under `out`."""
+    """Write the four stubs under `out`.
+
+    Raises:
+        GeneratorError: The proto file is wrong, or a plugin is missing.
+    """
     scripts = sysconfig.get_path("scripts")
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}"]
     command += [f"--{kind}_out={out}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
-    subprocess.run([*command, PROTO], check=True, cwd=ROOT, env=environment, capture_output=True)  # noqa: S603 - fixed arguments
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        [*command, PROTO], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise GeneratorError(done.stderr)
 
 
 def differences() -> list[str]:
@@ -57,17 +69,18 @@ def differences() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Generate or check; return the exit code (0 done or same, 1 stubs differ, 2 wrong generator)."""
+    """Generate or check; return the exit code (0 done or same, 1 stubs differ, 2 no fitting generator)."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare only; write nothing")
     check = parser.parse_args(arguments).check
     if wrong := wrong_versions():
         sys.stderr.write("\n".join(wrong) + "\n")
         return 2
-    if not check:
-        generate(ROOT)
-        return 0
-    changed = differences()
+    try:
+        changed = differences() if check else generate(ROOT)
+    except GeneratorError as error:
+        sys.stderr.write(str(error))
+        return 2
     if changed:
         sys.stderr.writelines([*changed, "\nthe stubs are not what augment.proto says. Run: make protos\n"])
     return 1 if changed else 0

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from augment.models.blocks import linear
+from augment.models.blur import blurred_targets
 from augment.models.columns import first_tokens
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ __all__ = ["BestTokens", "CategoricalHead"]
 _MANY_TOKENS = 512
 _FACTOR_WIDTH = 64
 _START_GAIN = 0.1
-import os
-SM=[float(os.environ.get('SM','0'))]
 _NEVER = -1e9
 _RAREST = 1e-4
 
@@ -54,13 +53,20 @@ class CategoricalHead(nn.Module):
 
     index: Tensor
     vocabulary: Tensor
+    blurred: Tensor | None
     never: Tensor
     last: Tensor
     may_miss: Tensor
     always_missing: Tensor
 
     def __init__(
-        self, layout: Layout, columns: tuple[int, ...], width: int, generator: torch.Generator
+        self,
+        layout: Layout,
+        columns: tuple[int, ...],
+        width: int,
+        *,
+        blur: float,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         sizes = [layout.vocab_sizes[i] for i in columns]
@@ -77,11 +83,10 @@ class CategoricalHead(nn.Module):
         with torch.no_grad():
             self.logits.bias.copy_(bias.flatten())
         self.register_buffer("index", torch.tensor(columns), persistent=False)
+        blurred = blurred_targets(layout, columns, blur) if self.ordered and blur > 0 else None
+        self.register_buffer("blurred", blurred, persistent=False)
         vocabulary = torch.arange(self.shape[1], dtype=torch.int32)
         self.register_buffer("vocabulary", vocabulary, persistent=False)
-        self.ranks=torch.zeros(*self.shape,2); self.logits_freq=torch.zeros(self.shape)
-        for r,cc in enumerate(columns): self.logits_freq[r,:sizes[r]]=torch.from_numpy(layout.frequencies[cc])
-        for r,cc in enumerate(columns): self.ranks[r,:sizes[r]]=torch.from_numpy(layout.ranks[cc])
         self.register_buffer("never", never, persistent=False)
         self.register_buffer("last", torch.tensor(sizes, dtype=torch.int32) - 1, persistent=False)
         self.register_buffer("may_miss", torch.tensor(firsts) == 0, persistent=False)
@@ -100,23 +105,24 @@ class CategoricalHead(nn.Module):
         raised = (given == self.vocabulary) * weight.index_select(1, self.index).unsqueeze(2)
         return logits + raised
 
-    def nll(self, logits: Tensor, tokens: Tensor) -> Tensor:
+    def nll(self, logits: Tensor, tokens: Tensor, *, blur: bool) -> Tensor:
         """Return the cells' negative log-likelihoods in nats: all columns' tokens (N, C) to (N, K).
 
         An unknown value (token 0 of a column that is never missing) counts 0.
+
+        Args:
+            logits: Shape (N, K, V).
+            tokens: Of all columns.
+            blur: Take neighbours of ordered tokens for nearly right (`augment.models.blur`): to train by.
         """
-        target = tokens.index_select(1, self.index)
-        if self.training and self.ordered and SM[0]>0:
-            if not hasattr(self,'Q'):
-                mid=self.ranks.mean(2); ok=self.never>-1
-                Q=torch.exp(-.5*((mid[:,:,None]-mid[:,None,:])/SM[0])**2)*(ok*self.logits_freq)[:,None,:]
-                Q[:,:,0]=0; Q[:,0,:]=0; Q[:,0,0]=1
-                self.Q=Q/Q.sum(2,keepdim=True).clamp(min=1e-9)
-            lp=torch.log_softmax(logits,2)
-            q=self.Q[torch.arange(self.shape[0]),target.long()]
-            return -(q*lp.clamp(min=-1e4)).sum(2)*((target > 0) | self.may_miss)
-        log_probability = torch.log_softmax(logits, dim=2).gather(2, target.long().unsqueeze(2)).squeeze(2)
-        return -log_probability * ((target > 0) | self.may_miss)
+        target = tokens.index_select(1, self.index).long()
+        log_probability = torch.log_softmax(logits, dim=2)
+        if blur and self.blurred is not None:
+            rows = torch.arange(len(self.index), device=target.device)
+            cells = (self.blurred[rows, target] * log_probability).sum(2)
+        else:
+            cells = log_probability.gather(2, target.unsqueeze(2)).squeeze(2)
+        return -cells * ((target > 0) | self.may_miss)
 
     def draw(self, logits: Tensor, token_u: Tensor) -> Tensor:
         """Draw tokens by the inverse of their cumulative distribution: (N, C) uniform to (N, K) int32.

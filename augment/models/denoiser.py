@@ -35,6 +35,7 @@ class DenoiserOptions:
         hidden: Width of the hidden layers.
         layers: Hidden layers.
         dropout: Rate in the hidden layers.
+        blur: How far the targets of ordered columns are blurred in training, in ranks (0 to 1).
         observed_weight: Weight of the observed cells of doubted records beside the hidden cells.
         corruption: What training records suffer.
     """
@@ -42,6 +43,7 @@ class DenoiserOptions:
     hidden: int = 384
     layers: int = 3
     dropout: float = 0.1
+    blur: float = 0.0
     observed_weight: float = 1.0
     corruption: CorruptionOptions = CorruptionOptions()
 
@@ -81,7 +83,7 @@ class Denoiser(Trainable):
             rate=options.dropout,
             generator=generator,
         )
-        self.head = RecordHead(layout, options.hidden, generator)
+        self.head = RecordHead(layout, options.hidden, blur=options.blur, generator=generator)
         self.intact = linear(options.hidden, len(layout.names), generator, gain=0.1)
         elements = layout.array_width
         self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
@@ -121,7 +123,7 @@ class Denoiser(Trainable):
         """Return the loss in nats a record: hidden cells, plus observed cells, plus finding the wrong."""
         corruption = corrupt(batch, self.head.spans, self.options.corruption, generator)
         prediction = self(corruption.batch, corruption.observed, corruption.doubt, generator)
-        cells = prediction.record.nll(batch)
+        cells = prediction.record.nll(batch, blur=self.training)
         hidden = _hidden_loss(cells, corruption.observed)
         doubted = corruption.observed * corruption.doubt
         observed = (cells * doubted).sum(1).mean()

@@ -96,13 +96,17 @@ class RecordDistribution:
             return replace(self, logits=logits)
         return replace(self, logits=logits, mean=torch.lerp(self.mean, given.arrays, elements))
 
-    def nll(self, batch: Batch) -> Tensor:
+    def nll(self, batch: Batch, *, blur: bool = False) -> Tensor:
         """Return the negative log-likelihood of each cell in nats: (N, C).
 
         An array's elements count in its presence column, where it is present.
+
+        Args:
+            batch: The records.
+            blur: Take neighbours of ordered tokens for nearly right: to train by.
         """
         groups = zip(self.heads, self.logits, strict=True)
-        cells = self._in_order([head.nll(logits, batch.tokens) for head, logits in groups])
+        cells = self._in_order([head.nll(logits, batch.tokens, blur=blur) for head, logits in groups])
         if not self.shape.spans:
             return cells
         first = self.shape.spans[0].presence

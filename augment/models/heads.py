@@ -53,15 +53,17 @@ class GaussianHead(nn.Module):
 
 
 class RecordHead(nn.Module):
-    """Shape: (N, width) to a `RecordDistribution` of N rows."""
+    """Shape: (N, width) to a `RecordDistribution` of N rows. `blur` is that of training targets, in ranks."""
 
     places: Tensor
     owners: Tensor
 
-    def __init__(self, layout: Layout, width: int, generator: torch.Generator) -> None:
+    def __init__(self, layout: Layout, width: int, *, blur: float, generator: torch.Generator) -> None:
         super().__init__()
         groups = column_groups(layout)
-        self.tokens = nn.ModuleList(CategoricalHead(layout, group, width, generator) for group in groups)
+        self.tokens = nn.ModuleList(
+            CategoricalHead(layout, group, width, blur=blur, generator=generator) for group in groups
+        )
         self.arrays = GaussianHead(layout, width, generator) if layout.array_width else None
         self.spans = array_spans(layout)
         side_by_side = torch.tensor([column for group in groups for column in group])

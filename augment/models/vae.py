@@ -38,6 +38,7 @@ class VaeOptions:
         mask_rate: Share of cells hidden from the encoder in training, in columns that are never missing:
             so it learns what to do with a category that it has not seen.
         dropout: Rate in the hidden layers.
+        blur: How far the targets of ordered columns are blurred in training, in ranks (0 to 1).
     """
 
     latent_dim: int
@@ -47,6 +48,7 @@ class VaeOptions:
     warmup: float = 0.2
     mask_rate: float = 0.05
     dropout: float = 0.0
+    blur: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Vae(Trainable):
         self.decoder = Trunk(
             latent, width, layers=options.layers, rate=options.dropout, generator=generator
         )
-        self.head = RecordHead(layout, width, generator)
+        self.head = RecordHead(layout, width, blur=options.blur, generator=generator)
         self.register_buffer("known", must_be_known(layout), persistent=False)
 
     def encode(
@@ -117,7 +119,7 @@ class Vae(Trainable):
         """Return reconstruction plus `beta` times divergence, in nats a record."""
         posterior = self.encode(batch, self._light_mask(batch, generator), generator)
         decoded = self.decode(posterior.draw(generator), generator)
-        reconstruction = decoded.nll(batch).sum(1).mean()
+        reconstruction = decoded.nll(batch, blur=self.training).sum(1).mean()
         divergence = posterior.divergence().mean()
         warmth = min(1.0, progress / self.options.warmup) if self.options.warmup > 0 else 1.0
         total = reconstruction + self.options.beta * warmth * divergence

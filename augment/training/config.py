@@ -28,12 +28,15 @@ class _ModelConfig(_Settings):
         hidden: Width of the hidden layers; None: 128 to 512 by the size of the data.
         layers: Hidden layers (of the encoder and of the decoder each, for the VAE).
         dropout: Rate in the hidden layers.
+        blur_rows: How far the targets of ordered columns are blurred, in rows to each side in the order
+            of the column; 0 for none. It matters where bins hold few rows.
         learning_rate: The highest; it warms up and then falls along a cosine.
     """
 
     hidden: int | None = Field(default=None, ge=8, le=8192)
     layers: int = Field(default=2, ge=1, le=16)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    blur_rows: float = Field(default=20.0, ge=0)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
 
 
@@ -70,6 +73,7 @@ class DenoiserConfig(_ModelConfig):
 
     layers: int = Field(default=3, ge=1, le=16)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    blur_rows: float = Field(default=5.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     doubt_share: float = Field(default=0.5, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)

@@ -77,8 +77,8 @@ def latent_width(wanted: int | None, layout: Layout) -> int:
 
 
 def mixture_components(wanted: int | None, rows: int, latent_dim: int) -> int:
-    """Return how many Gaussians `rows` latent vectors can carry: 10 rows a dimension each, at most 50."""
-    return wanted or max(1, min(_MAX_MIXTURE_COMPONENTS, rows // (10 * latent_dim)))
+    """Return how many Gaussians `rows` latent vectors can carry: 3 rows a dimension each, at most 50."""
+    return wanted or max(1, min(_MAX_MIXTURE_COMPONENTS, rows // (3 * latent_dim)))
 
 
 def _batch_size(rows: int) -> int:

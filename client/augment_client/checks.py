@@ -24,7 +24,7 @@ def checked_integer(field: str, value: object, low: int, high: int) -> int:
         InvalidRequestError: It is no integer or out of range.
     """
     rule = f"must be an integer in [{low}, {high}]"
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    if _is_boolean(value) or not isinstance(value, SupportsIndex):
         raise InvalidRequestError.of(field, rule, value)
     try:
         number = operator.index(value)
@@ -41,7 +41,7 @@ def checked_share(field: str, value: object) -> float:
     Raises:
         InvalidRequestError: It is no number or out of range; NaN is.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+    if _is_boolean(value) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
         raise InvalidRequestError.of(field, "must be a number in [0, 1]", value)
     return float(value)
 
@@ -64,3 +64,8 @@ def checked_version(version: object) -> int:
         InvalidRequestError: It is no integer from 1.
     """
     return 0 if version is None else checked_integer("version", version, 1, _MAX_VERSION)
+
+
+def _is_boolean(value: object) -> bool:
+    """Return whether it is a boolean of Python or numpy, which older numpy takes for an integer."""
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from augment.bundle import find_bundle, leftovers, list_bundles, open_bundle, publish, publishing
+from augment.bundle import find_bundle, list_bundles, open_bundle, publish, publishing
 from augment.errors import PublishError, RequestError
 from tests.bundle.conftest import CREATED
 from tests.bundle.small_graphs import GraphWriter
@@ -189,7 +190,8 @@ def test_a_directory_cleaned_away_is_made_again(
     tmp_path: Path, draft: BundleDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between making and locking, another publisher may take a directory for a leftover."""
-    lock, cleaned = leftovers.fcntl.flock, []
+    lock = fcntl.flock
+    cleaned: list[Path] = []
 
     def lock_late(descriptor: int, operation: int) -> None:
         if not cleaned:
@@ -197,7 +199,7 @@ def test_a_directory_cleaned_away_is_made_again(
             cleaned[0].rmdir()
         lock(descriptor, operation)
 
-    monkeypatch.setattr(leftovers.fcntl, "flock", lock_late)
+    monkeypatch.setattr(fcntl, "flock", lock_late)
     assert publish(tmp_path, "small", draft).name == "1"
     assert len(cleaned) == 1
 

@@ -37,6 +37,7 @@ class DenoiserRecipe:
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
             layers=chosen.layers,
             dropout=chosen.dropout,
+            blur=chosen.blur_rows / rows,
             observed_weight=chosen.observed_weight,
             corruption=corruption,
         )

@@ -39,6 +39,7 @@ class VaeRecipe:
             warmup=chosen.warmup,
             mask_rate=chosen.mask_rate,
             dropout=chosen.dropout,
+            blur=chosen.blur_rows / rows,
         )
         return Vae(layout, options, generator)
 
