@@ -5,7 +5,7 @@
 
 The stubs refuse a grpcio older than their generator, so the generator's version is the users' floor:
 raising `GENERATOR` raises `grpcio>=` for everybody who installs the client.
-"""  # noqa: INP001 - a script, no package
+"""
 
 from __future__ import annotations
 
@@ -77,10 +77,19 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("\n".join(wrong) + "\n")
         return 2
     try:
-        changed = differences() if check else generate(ROOT)
+        return _check() if check else _write()
     except GeneratorError as error:
         sys.stderr.write(str(error))
         return 2
+
+
+def _write() -> int:
+    generate(ROOT)
+    return 0
+
+
+def _check() -> int:
+    changed = differences()
     if changed:
         sys.stderr.writelines([*changed, "\nthe stubs are not what augment.proto says. Run: make protos\n"])
     return 1 if changed else 0

@@ -50,7 +50,7 @@ class Failure:
     """What to tell the user, and the exit code.
 
     Attributes:
-        message: The first line says what; indented lines say where, the rule, the value, the remedy.
+        message: The first line says where, the rule and the value; indented lines what to do.
         code: The process's exit code.
     """
 
@@ -89,17 +89,13 @@ def show(failure: Failure) -> None:
 
 
 def broken_rules(violations: Iterable[Rule], context: str) -> str:
-    """Return the message for broken rules: where, the rule, what was found, the remedy, each on a line."""
+    """Return the message for broken rules: where, the rule, what was found; then the remedy."""
     lines: list[str] = []
     for violation in violations:
-        rows = [
-            ("where", f"{context}: {violation.field}" if context else violation.field),
-            ("rule", violation.rule),
-            ("got", violation.value),
-            ("remedy", violation.remedy),
-        ]
-        lines += [f"{violation.field} {violation.rule}"] if not lines else []
-        lines += [f"  {label:7} {text}" for label, text in rows if text]
+        label = "  also    " if lines else f"{context}: " if context else ""
+        lines.append(f"{label}{violation.field} {violation.rule}, got {violation.value}")
+        if violation.remedy:
+            lines.append(f"  remedy  {violation.remedy}")
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingView", "duration"]
 
 _LINES_PER_MODEL = 10
+_ROOM_FOR_PARTS = 150  # columns of a terminal
 
 
 class TrainingView(Watcher):
@@ -72,7 +73,8 @@ class TrainingView(Watcher):
         if task is None:
             task = self._bars.add_task(progress.model, total=progress.steps, text="")
             self._tasks[progress.model] = task
-        self._bars.update(task, completed=progress.step, text=escape(_text(progress)))
+        text = _text(progress, parts=self._console.width >= _ROOM_FOR_PARTS)
+        self._bars.update(task, completed=progress.step, text=escape(text))
 
 
 def _worth_a_line(epoch: Epoch) -> bool:
@@ -80,9 +82,9 @@ def _worth_a_line(epoch: Epoch) -> bool:
     return epoch.epoch == 1 or epoch.epoch % every == 0 or epoch.epoch == epoch.epochs
 
 
-def _text(epoch: Epoch) -> str:
-    parts = " ".join(f"{name} {value:.2f}" for name, value in epoch.parts.items())
-    loss = f"loss {epoch.train_loss:.3f}" + (f" ({parts})" if len(epoch.parts) > 1 else "")
+def _text(epoch: Epoch, *, parts: bool = True) -> str:
+    listed = " ".join(f"{name} {value:.2f}" for name, value in epoch.parts.items())
+    loss = f"loss {epoch.train_loss:.3f}" + (f" ({listed})" if parts and len(epoch.parts) > 1 else "")
     held_out = f"held-out {epoch.heldout_loss:.3f}{'*' if epoch.best else ' '}"
     speed = f"{epoch.rows_per_s:,.0f} rows/s  {duration(epoch.seconds_left)} left"
     return f"epoch {epoch.epoch}/{epoch.epochs}  {loss}  {held_out} {speed}"

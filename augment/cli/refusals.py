@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from augment.cli.failures import BAD_INPUT, UNEXPECTED, Failure, broken_rules, not_found
 from augment_client import (
     BundleUnusableError,
     CallCancelledError,
     ClientError,
+    ColumnNotFoundError,
     DeadlineError,
+    ModelNotFoundError,
     NotFoundError,
     ProtocolError,
     ServerError,
     UnavailableError,
+    VersionNotFoundError,
 )
-
-from augment.cli.failures import BAD_INPUT, UNEXPECTED, Failure, broken_rules, not_found
 
 __all__ = ["refusal_of"]
 
+_KINDS = {ModelNotFoundError: "model", VersionNotFoundError: "model version", ColumnNotFoundError: "column"}
 _FAULTS = (ServerError, ProtocolError, DeadlineError, CallCancelledError)
 
 
@@ -28,8 +31,7 @@ def refusal_of(exc: BaseException) -> Failure | None:
         remedy = "check --server, or start one: augment serve --models models/"
         return Failure(f"no server answers: {exc}\n  remedy  {remedy}", BAD_INPUT)
     if isinstance(exc, NotFoundError) and exc.name:
-        kind = type(exc).__name__.removesuffix("NotFoundError").lower() or "item"
-        return Failure(not_found(kind, exc.name, exc.available), BAD_INPUT)
+        return Failure(not_found(_KINDS.get(type(exc), "item"), exc.name, exc.available), BAD_INPUT)
     if exc.violations:
         return Failure(broken_rules(exc.violations, ""), BAD_INPUT)
     fault = isinstance(exc, _FAULTS) and not isinstance(exc, BundleUnusableError)

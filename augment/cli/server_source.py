@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from augment_client import Client
 
 from augment.cli.facts import ColumnFacts, Facts
+from augment_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment_client import ModelInfo
-
     from augment.cli.sources import Denoised, Latents, Records, Where
+    from augment_client import ModelInfo
 
 __all__ = ["ServerSource", "facts_of", "open_server_source"]
 

@@ -23,6 +23,7 @@ __all__ = ["ArrayCodec", "fit_array"]
 
 _BLOCK_ROWS = 4096
 _NARROW_BITS = 16
+_FARTHEST = 1e3
 
 
 def _elements(column: pa.Array, width: int) -> Elements:
@@ -70,10 +71,16 @@ class ArrayCodec:
         self.wire_type = pa.list_(element, self.width)
 
     def encode(self, column: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return standardised elements, shape (rows, width), and presence tokens, shape (rows,)."""
+        """Return standardised elements, shape (rows, width), and presence tokens, shape (rows,).
+
+        Elements beyond 1,000 standard deviations count as so far out: a model's arithmetic must not
+        overflow because of one cell.
+        """
         present = ~missing_cells(column)
         scaled = np.zeros((len(column), self.width), np.float32)
-        scaled[present] = (_elements(column, self.width) - self.table.mean) / self.table.deviation
+        elements = _elements(column, self.width).astype(np.float64)
+        far = (elements - self.table.mean) / self.table.deviation
+        scaled[present] = np.clip(far, -_FARTHEST, _FARTHEST)
         return scaled, present.astype(np.int32)
 
     def decode(self, arrays: NDArray[np.float32], tokens: NDArray[np.int32]) -> pa.Array:

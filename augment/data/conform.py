@@ -83,12 +83,12 @@ def _conformed(table: pa.Table, column: Column, *, partial: bool) -> pa.Array:
 
 
 def _cast(cells: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
-    if cells.type == kind:
-        return cells
     if pt.is_null(cells.type) or cells.null_count == len(cells):
         return pa.nulls(len(cells), kind)
-    if isinstance(column, ArrayColumn):
+    if isinstance(column, ArrayColumn):  # even of the right type, for its elements are to be looked at
         return as_arrays(column.name, cells, column.shape, kind)
+    if cells.type == kind:
+        return cells
     if pt.is_dictionary(kind) and pt.is_dictionary(cells.type) and cells.type.value_type == kind.value_type:
         return cells.cast(kind)
     plain = cells.cast(cells.type.value_type) if pt.is_dictionary(cells.type) else cells

@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from augment_client import Client
-
 from augment.bundle import open_bundle
 from augment.demo.datasets import split
 from augment.demo.serving import serving
@@ -15,6 +13,7 @@ from augment.demo.trial import try_out
 from augment.evaluation import detection_auc, usefulness
 from augment.evaluation.sections import Comparisons
 from augment.training import Watcher, build_bundle
+from augment_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
-    from augment_client import Client, Denoised
     from numpy.typing import NDArray
 
     from augment.demo.datasets import Dataset
     from augment.demo.repairs import Repairs
+    from augment_client import Client, Denoised
 
 __all__ = ["IMAGE_NOISE", "STEPS", "Plan", "Trial", "try_out"]
 

@@ -19,7 +19,8 @@ __all__ = ["CategoryComparison", "NumberComparison", "compare_columns"]
 
 TOP_LEVELS = 20
 MAX_BINS = 40
-_TAIL = 0.005  # share of the values at either end that may be gathered in the outermost bin
+_TAIL = 0.005  # share of the values at either end that may always be gathered in the outermost bin
+_REACH = 6  # interquartile ranges beyond the quartiles that are shown
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,7 @@ def _edges(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
     """Return bin edges that show the bulk: one bin a value for few whole numbers, else up to 40."""
     if not len(values):
         return np.array([0.0, 1.0])
-    low, high = (float(edge) for edge in np.quantile(values, [_TAIL, 1 - _TAIL]))
-    least, most = float(values.min()), float(values.max())
-    spread = high - low
-    # A short tail is shown as it is; a long one would squeeze the bulk into a few bins.
-    low = least if low - least <= spread / 2 else low
-    high = most if most - high <= spread / 2 else high
+    low, high = _bulk(values)
     if whole and high > low:
         width = max(1.0, np.ceil((high - low + 1) / MAX_BINS))  # each bin holds as many whole numbers
         return np.arange(np.floor(low), np.ceil(high) + width + 1, width) - 0.5
@@ -118,6 +114,15 @@ def _edges(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
         width = abs(low) * 0.05 or 0.5
         return np.array([low - width, low + width])
     return np.linspace(low, high, MAX_BINS + 1)
+
+
+def _bulk(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return where nearly all values lie: a long tail would squeeze the bulk into a few bins."""
+    low, first, third, high = (float(q) for q in np.quantile(values, [_TAIL, 0.25, 0.75, 1 - _TAIL]))
+    if reach := _REACH * (third - first):
+        low, high = max(low, first - reach), min(high, third + reach)
+    least, most, spread = float(values.min()), float(values.max()), high - low
+    return least if low - least <= spread / 2 else low, most if most - high <= spread / 2 else high
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

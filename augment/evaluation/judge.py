@@ -1,6 +1,7 @@
 """Quick judges: can trees tell synthetic from real, and can a model learn from synthetic rows?
 
-A quick look, with scikit-learn's boosted trees and few iterations.
+A quick look, with scikit-learn's boosted trees, few iterations and one thread: on so few rows more
+threads wait for each other, and on a busy machine they wait long.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from augment.evaluation.cells import is_number, labels, numbers, top_labels
 from augment.evaluation.matrices import categorical, features, matrices
@@ -71,7 +73,8 @@ def detection_auc(real: pa.Table, synthetic: pa.Table, schema: Schema, *, seed: 
     truth = np.repeat([0, 1], rows)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     trees = _classifier(categorical(columns, real), seed)
-    guesses = cross_val_predict(trees, rows_side_by_side, truth, cv=folds, method="predict_proba")
+    with threadpool_limits(1):
+        guesses = cross_val_predict(trees, rows_side_by_side, truth, cv=folds, method="predict_proba")
     return float(roc_auc_score(truth, guesses[:, 1]))
 
 
@@ -90,7 +93,8 @@ def usefulness(
     if min(len(part.answers) for part in parts) < _FEWEST_ROWS:
         return None
     judge = _judge_numbers if is_number(target) else _judge_classes
-    return judge(target.name, categorical(known, train), parts, seed)
+    with threadpool_limits(1):
+        return judge(target.name, categorical(known, train), parts, seed)
 
 
 def _pick(table: pa.Table, rows: int, seed: int) -> pa.Table:

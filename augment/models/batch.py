@@ -53,8 +53,8 @@ class Batch:
 
     def split(self, rows: int) -> list[Batch]:
         """Cut into batches of at most `rows` records, in order."""
-        parts = zip(self.tokens.split(rows), self.residuals.split(rows), self.arrays.split(rows), strict=True)
-        return [Batch(*part) for part in parts]
+        parts = (torch.split(tensor, rows) for tensor in (self.tokens, self.residuals, self.arrays))
+        return [Batch(*part) for part in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def linear(inputs: int, outputs: int, generator: torch.Generator, *, gain: float
 
     PyTorch's own constructor draws from the global generator; this one does not touch it.
     """
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     bound = gain * math.sqrt(3 / inputs)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.zeros_(layer.bias)

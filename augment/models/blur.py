@@ -40,8 +40,8 @@ def blurred_targets(layout: Layout, columns: Sequence[int], width: float) -> tor
     targets = torch.eye(largest).repeat(len(columns), 1, 1)
     for target, column in zip(targets, columns, strict=True):
         size = layout.vocab_sizes[column]
-        middle = torch.from_numpy(layout.ranks[column]).mean(1)[1:]
-        frequency = torch.from_numpy(layout.frequencies[column])[1:].clamp(min=1e-9)
+        middle = torch.tensor(layout.ranks[column]).mean(1)[1:]
+        frequency = torch.tensor(layout.frequencies[column])[1:].clamp(min=1e-9)
         distance = (middle[:, None] - middle[None, :]) / width
         weights = frequency * torch.exp(-0.5 * distance.square())
         target[1:size, 1:size] = weights / weights.sum(1, keepdim=True)

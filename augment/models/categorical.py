@@ -97,7 +97,7 @@ class CategoricalHead(nn.Module):
         if self.narrow is not None:
             hidden = self.narrow(hidden)
         logits: Tensor = self.logits(hidden)
-        return logits.unflatten(1, self.shape) + self.never
+        return logits.reshape(-1, *self.shape) + self.never
 
     def lean_to(self, logits: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
         """Return `logits` with that of each given token raised: all columns' tokens and weights (N, C)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from augment.models.batch import Batch, LossParts
 from augment.models.blocks import Trunk, linear
-from augment.models.corruption import Corruption, CorruptionOptions, corrupt
+from augment.models.corruption import CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
 from augment.models.heads import RecordHead
 from augment.models.trainable import Trainable
@@ -45,7 +45,7 @@ class DenoiserOptions:
     dropout: float = 0.1
     blur: float = 0.0
     observed_weight: float = 1.0
-    corruption: CorruptionOptions = CorruptionOptions()
+    corruption: CorruptionOptions = field(default_factory=CorruptionOptions)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,11 @@ class Denoiser(Trainable):
         return torch.sigmoid(self.element_trust(hidden) + _FIRST_TRUST)
 
     def loss(
-        self, batch: Batch, generator: torch.Generator, *, progress: float = 1.0  # noqa: ARG002 - no schedule
+        self,
+        batch: Batch,
+        generator: torch.Generator,
+        *,
+        progress: float = 1.0,  # noqa: ARG002 - no schedule
     ) -> LossParts:
         """Return the loss in nats a record: hidden cells, plus observed cells, plus finding the wrong."""
         corruption = corrupt(batch, self.head.spans, self.options.corruption, generator)

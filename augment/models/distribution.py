@@ -142,7 +142,7 @@ class RecordDistribution:
         standard = (arrays - self.mean) / self.scale
         elements = 0.5 * standard * standard + self.scale.log() + _HALF_LOG_TWO_PI
         widths = [span.stop - span.start for span in self.shape.spans]
-        return torch.cat([part.sum(1, keepdim=True) for part in elements.split(widths, dim=1)], dim=1)
+        return torch.cat([part.sum(1, keepdim=True) for part in torch.split(elements, widths, dim=1)], dim=1)
 
     def _where_present(self, tokens: Tensor, standard: Tensor | None) -> Tensor:
         """Return the mean, or `mean + scale * standard`, where the array is present, else 0: (N, D)."""

@@ -45,7 +45,8 @@ class RecordEmbedding(nn.Module):
         columns = len(layout.names)
         ordered = [i for i, column_ordered in enumerate(layout.ordered) if column_ordered]
         starts = list(accumulate(layout.vocab_sizes, initial=0))[:-1]
-        self.tokens = nn.utils.skip_init(nn.Embedding, sum(layout.vocab_sizes), token_width)
+        self.tokens = nn.Embedding(sum(layout.vocab_sizes), token_width, device="meta")
+        self.tokens.to_empty(device="cpu")
         nn.init.normal_(self.tokens.weight, 0.0, 1 / math.sqrt(token_width), generator=generator)
         self.width = columns * (token_width + 1) + len(ordered) * _NUMBER_FEATURES + layout.array_width
         ranks = torch.from_numpy(np.concatenate(layout.ranks).astype(np.float32))
@@ -80,9 +81,8 @@ class RecordEmbedding(nn.Module):
     def _numbers(self, batch: Batch, packed: Tensor, observed: Tensor) -> Tensor:
         """Return the features of ordered columns: (N, columns * features); missing cells are zeros."""
         present = (batch.tokens > 0).to(observed.dtype) * observed
-        low, width, value = functional.embedding(
-            packed.index_select(1, self.ordered), self.numbers
-        ).split(1, dim=-1)
+        looked_up = functional.embedding(packed.index_select(1, self.ordered), self.numbers)
+        low, width, value = torch.split(looked_up, 1, dim=-1)
         rank = low + batch.residuals.index_select(1, self.ordered).unsqueeze(-1) * width
         octaves = torch.pi * 2.0 ** torch.arange(_OCTAVES, device=rank.device)
         angles = rank * octaves

@@ -74,7 +74,11 @@ class RecordHead(nn.Module):
         """Return the distribution of the records behind `hidden`."""
         empty = hidden[:, :0]
         mean, scale = self.arrays(hidden) if self.arrays is not None else (empty, empty)
-        heads = tuple(head for head in self.tokens if isinstance(head, CategoricalHead))
-        logits = tuple(head(hidden) for head in heads)
+        logits = tuple(head(hidden) for head in self.groups)
         shape = RecordShape(self.places, self.spans, self.owners)
-        return RecordDistribution(shape, heads, logits, mean, scale)
+        return RecordDistribution(shape, self.groups, logits, mean, scale)
+
+    @property
+    def groups(self) -> tuple[CategoricalHead, ...]:
+        """The groups of token columns."""
+        return tuple(head for head in self.tokens if isinstance(head, CategoricalHead))

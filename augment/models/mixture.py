@@ -32,10 +32,6 @@ class Mixture:
     means: Tensor
     roots: Tensor
 
-    def log_density(self, points: Tensor) -> Tensor:
-        """Return the log density of each point (M, L) in nats: (M,)."""
-        return self._joint(points).logsumexp(1)
-
     def responsibilities(self, points: Tensor) -> tuple[Tensor, float]:
         """Return each component's share in each point (M, K) and the mean log density."""
         joint = self._joint(points)
@@ -75,8 +71,9 @@ def fit_mixture(points: Tensor, *, components: int, generator: torch.Generator) 
 
 
 def _spread_out(points: Tensor, components: int, generator: torch.Generator) -> Tensor:
-    """Choose start centres as k-means++ does: each with probability proportional to its squared distance
-    from those chosen (Arthur and Vassilvitskii 2007). Returns (K, L).
+    """Choose start centres as k-means++ does (Arthur and Vassilvitskii 2007); returns (K, L).
+
+    Each is a point drawn with a probability proportional to its squared distance from those chosen.
     """
     chosen = [int(torch.randint(len(points), (1,), generator=generator))]
     nearest = (points - points[chosen[0]]).square().sum(1)

@@ -95,9 +95,7 @@ class Vae(Trainable):
         )
         self.to_mean = linear(width, latent, generator)
         self.to_scale = linear(width, latent, generator, gain=0.1)
-        self.decoder = Trunk(
-            latent, width, layers=options.layers, rate=options.dropout, generator=generator
-        )
+        self.decoder = Trunk(latent, width, layers=options.layers, rate=options.dropout, generator=generator)
         self.head = RecordHead(layout, width, blur=options.blur, generator=generator)
         self.register_buffer("known", must_be_known(layout), persistent=False)
 

@@ -12,7 +12,15 @@ from augment.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["MAX_ROW", "checked_choice", "checked_integer", "checked_rows", "checked_seed", "checked_share"]
+__all__ = [
+    "MAX_ROW",
+    "checked_choice",
+    "checked_first_row",
+    "checked_integer",
+    "checked_rows",
+    "checked_seed",
+    "checked_share",
+]
 
 MAX_ROW = 2**63 - 1
 """No row has an address beyond this, so that offsets fit Arrow's and protobuf's integers."""
@@ -30,6 +38,18 @@ def checked_rows(rows: object, offset: object) -> tuple[int, int]:
     if first + count > MAX_ROW:
         raise RequestError.of("rows", f"must be such that offset + rows is at most {MAX_ROW}", count)
     return count, first
+
+
+def checked_first_row(first_row: object, count: int) -> int:
+    """Return the number of the first of `count` rows.
+
+    Raises:
+        RequestError: It is no integer, or a row would have no address.
+    """
+    first = checked_integer("first_row", first_row, 0, MAX_ROW)
+    if first + count > MAX_ROW:
+        raise RequestError.of("first_row", f"must be such that no row is beyond {MAX_ROW}", first)
+    return first
 
 
 def checked_seed(seed: object) -> int:

@@ -50,7 +50,9 @@ class _Case:
     threshold: float
 
 
-def denoised(engine: Engine, given: pa.Table, *, threshold: float, absent: frozenset[str]) -> Denoised:
+def denoised(
+    engine: Engine, given: pa.Table, *, threshold: float, absent: frozenset[str], first_row: int
+) -> Denoised:
     """Return repaired records.
 
     Args:
@@ -59,10 +61,11 @@ def denoised(engine: Engine, given: pa.Table, *, threshold: float, absent: froze
         threshold: A cell is repaired where the probability that it is intact is below this; at 0 only
             missing cells are imputed.
         absent: The columns that the caller left out.
+        first_row: The first row's number, for made identifiers.
     """
     encoded, unseen = engine.codec.encode(given)
     case = _judged(engine, encoded, threshold)
-    best = engine.records(case.best)
+    best = engine.records(case.best, first_row)
     schema = engine.codec.result_schema
     records, changed, confidence = [], [], []
     for name in schema.names:

@@ -56,9 +56,13 @@ class Engine:
             arrays = np.zeros((len(tokens), 0), np.float32)
         return Encoded(tokens, outputs[f"{prefix}residuals"], arrays)
 
-    def records(self, encoded: Encoded) -> pa.Table:
-        """Return encoded records as a table in the result schema."""
-        return pa.Table.from_batches([self.codec.decode(encoded)]).cast(self.codec.result_schema)
+    def records(self, encoded: Encoded, first_row: int = 0) -> pa.Table:
+        """Return encoded records as a table in the result schema.
+
+        Identifiers are made for rows `first_row` and after.
+        """
+        batch = self.codec.decode(encoded, first_row=first_row)
+        return pa.Table.from_batches([batch]).cast(self.codec.result_schema)
 
 
 def graph_inputs(encoded: Encoded) -> dict[str, NDArray[Any]]:

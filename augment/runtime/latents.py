@@ -35,6 +35,6 @@ def posterior_means(
     return outputs["latent"], unseen
 
 
-def decoded(engine: Engine, latent: NDArray[np.float32]) -> pa.Table:
-    """Return the most likely record of each latent vector."""
-    return engine.records(engine.encoded("decode", engine.run("decode", {"latent": latent})))
+def decoded(engine: Engine, latent: NDArray[np.float32], first_row: int = 0) -> pa.Table:
+    """Return the most likely record of each latent vector; identifiers as for rows from `first_row`."""
+    return engine.records(engine.encoded("decode", engine.run("decode", {"latent": latent})), first_row)

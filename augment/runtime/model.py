@@ -8,7 +8,14 @@ import pyarrow as pa
 
 from augment.bundle import open_bundle
 from augment.errors import RecordsError, UnsupportedError
-from augment.runtime.checks import checked_choice, checked_integer, checked_rows, checked_seed, checked_share
+from augment.runtime.checks import (
+    checked_choice,
+    checked_first_row,
+    checked_integer,
+    checked_rows,
+    checked_seed,
+    checked_share,
+)
 from augment.runtime.denoising import denoised
 from augment.runtime.generation import generated_batches
 from augment.runtime.latents import decoded, posterior_means, run_on_records
@@ -147,12 +154,19 @@ class Model:
         )
 
     def interpolate(
-        self, start: pa.Table, end: pa.Table, *, steps: SupportsIndex, method: str = "linear"
+        self,
+        start: pa.Table,
+        end: pa.Table,
+        *,
+        steps: SupportsIndex,
+        method: str = "linear",
+        first_row: SupportsIndex = 0,
     ) -> Records:
         """Return `steps` records on the way from each row of `start` to that row of `end`.
 
         Deterministic: the way is between posterior means, its first and last records are the
-        reconstructions of the two. Rows are pair after pair.
+        reconstructions of the two. Rows are pair after pair. Made identifiers are those of rows
+        `first_row` and after.
 
         Raises:
             RequestError: `steps` is not in [2, 10000] or `method` neither `linear` nor `slerp`.
@@ -167,10 +181,11 @@ class Model:
         if len(first) != len(last):
             raise RecordsError.of("end", f"must have as many rows as start ({len(first)})", len(last))
         points = path(first, last, steps=count, method=way)
-        records = decoded(self._engine, points.reshape(-1, points.shape[2]))
+        latent = points.reshape(-1, points.shape[2])
+        records = decoded(self._engine, latent, checked_first_row(first_row, len(latent)))
         return Records(records, (*first_unseen, *last_unseen))
 
-    def denoise(self, table: pa.Table, *, threshold: float = 0.5) -> Denoised:
+    def denoise(self, table: pa.Table, *, threshold: float = 0.5, first_row: SupportsIndex = 0) -> Denoised:
         """Impute missing cells and repair those that do not fit the rest of their record.
 
         Columns may be left out: they are imputed. Identifiers that are given stay; text is left out.
@@ -180,6 +195,8 @@ class Model:
             table: The records.
             threshold: A given cell is repaired where the probability that it is intact is below this;
                 0: impute only.
+            first_row: The number of the first row, where a long table comes in pieces: made identifiers
+                go on from there.
 
         Raises:
             RequestError: `threshold` is not in [0, 1].
@@ -190,7 +207,8 @@ class Model:
         share = checked_share("threshold", threshold)
         given = conformed(table, self.codec.schema, partial=True)
         absent = frozenset(self.result_schema.names) - frozenset(table.column_names)
-        return denoised(self._engine, given, threshold=share, absent=absent)
+        first = checked_first_row(first_row, given.num_rows)
+        return denoised(self._engine, given, threshold=share, absent=absent, first_row=first)
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the posterior mean of each record.
@@ -204,21 +222,24 @@ class Model:
         names = latent_names(means.shape[1])
         return Latents(pa.table([pa.array(column) for column in means.T.copy()], names=names), unseen)
 
-    def decode(self, latent: pa.Table | NDArray[np.floating]) -> pa.Table:
+    def decode(self, latent: pa.Table | NDArray[np.floating], *, first_row: SupportsIndex = 0) -> pa.Table:
         """Return the most likely record of each latent vector.
 
         Args:
             latent: Columns `latent_0` and so on, or an array of shape (rows, latent width).
+            first_row: The number of the first row, where a long table comes in pieces: made identifiers
+                go on from there.
 
         Raises:
             RecordsError: The columns or the shape differ, or a number is missing, NaN or infinite.
             UnsupportedError: The model has no decoder.
         """
         self._require("decode")
-        return decoded(self._engine, latent_matrix(latent, self.manifest.latent_dim))
+        matrix = latent_matrix(latent, self.manifest.latent_dim)
+        return decoded(self._engine, matrix, checked_first_row(first_row, len(matrix)))
 
-    def reconstruct(self, table: pa.Table) -> Records:
-        """Return each record encoded and decoded again.
+    def reconstruct(self, table: pa.Table, *, first_row: SupportsIndex = 0) -> Records:
+        """Return each record encoded and decoded again; made identifiers as for rows from `first_row`.
 
         Raises:
             RecordsError: The records do not fit the model.
@@ -226,7 +247,7 @@ class Model:
         """
         self._require("reconstruct")
         means, unseen = posterior_means(self._engine, table)
-        return Records(decoded(self._engine, means), unseen)
+        return Records(decoded(self._engine, means, checked_first_row(first_row, len(means))), unseen)
 
     def score(self, table: pa.Table) -> Scores:
         """Return how unusual each record is: the negative evidence lower bound in nats.

@@ -29,8 +29,10 @@ def set_weights(model: nn.Module, weights: list[Tensor]) -> None:
 
 
 class WeightAverage:
-    """An exponential average. Early on it forgets faster, so that it does not remember the start:
-    after `t` updates the decay is at most (1 + t) / (10 + t).
+    """An exponential average.
+
+    Early on it forgets faster, so that it does not remember the start: after `t` updates the decay is at
+    most (1 + t) / (10 + t).
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -44,7 +46,7 @@ class WeightAverage:
         """Take in the model's weights of now."""
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self.weights, list(self._model.parameters()), 1 - decay)  # noqa: SLF001 - as torch.optim.swa_utils
+        torch._foreach_lerp_(self.weights, list(self._model.parameters()), 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

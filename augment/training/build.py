@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish
+from augment.bundle.limits import NAME_PATTERN
 from augment.data import Codec, conform
-from augment.errors import SchemaError
+from augment.errors import RequestError, SchemaError
 from augment.models import Batch
 from augment.training.exported import export_graphs
 from augment.training.progress import Progress, Watcher
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["build_bundle"]
 
 
-def build_bundle(  # noqa: PLR0913 - what to learn, how, and where to put it
+def build_bundle(
     table: pa.Table,
     schema: Schema,
     config: TrainConfig,
@@ -53,12 +54,14 @@ def build_bundle(  # noqa: PLR0913 - what to learn, how, and where to put it
         The bundle's directory.
 
     Raises:
+        RequestError: `name` is no bundle name.
         SchemaError: The table does not fit the schema, has fewer than 2 rows, or no column to learn.
         TrainingError: Training cannot go on.
         ExportError: A graph does not compute what its model computes.
         PublishError: The bundle or the run directory cannot be written.
     """
     started, watcher = time.monotonic(), watcher or Watcher()
+    _require_name(name)
     device = choose_device(config).type
     table = conform(table, schema)
     _require_rows(table)
@@ -93,6 +96,13 @@ class _Recorder(Watcher):
     def on_stage(self, stage: str) -> None:
         """Pass on a stage."""
         self._watcher.on_stage(stage)
+
+
+def _require_name(name: str) -> None:
+    """Refuse before training what publishing would refuse after it."""
+    if not NAME_PATTERN.fullmatch(name):
+        rule = "must be 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit"
+        raise RequestError.of("name", rule, name)
 
 
 def _require_rows(table: pa.Table) -> None:
@@ -134,7 +144,7 @@ def _draft(
     )
 
 
-def _report(  # noqa: PLR0913 - the facts of one run
+def _report(
     trained: dict[ModelName, Trained],
     config: TrainConfig,
     encoded: Encoded,

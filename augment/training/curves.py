@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -27,12 +26,11 @@ def plot_losses(history: Sequence[Progress], path: Path) -> None:
     """
     models = list(dict.fromkeys(epoch.model for epoch in history))
     figure = Figure(figsize=(5.5 * max(1, len(models)), 3.8), layout="constrained")
-    canvas = FigureCanvasSVG(figure)
     for place, model in enumerate(models, start=1):
         axes = figure.add_subplot(1, len(models), place)
         _draw(axes, model, [epoch for epoch in history if epoch.model == model])
     temporary = path.with_name(f".{path.name}")
-    canvas.print_svg(str(temporary))
+    figure.savefig(temporary, format="svg")
     temporary.replace(path)
 
 

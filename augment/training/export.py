@@ -36,25 +36,31 @@ def to_onnx(graph: Graph, example: tuple[Tensor, ...]) -> bytes:
     Raises:
         ExportError: torch cannot export it, or the file breaks a rule of the bundle format.
     """
-    batch = torch.export.Dim("batch")
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            graph.module.eval(),
-            example,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[port.name for port in graph.inputs],
-            output_names=[port.name for port in graph.outputs],
-            dynamic_shapes=(tuple({0: batch} for _ in example),),
-            external_data=False,
-            verbose=False,
-        )
-    if program is None:
-        raise ExportError(f"{graph.role}: torch.onnx.export gave nothing")
-    model = program.model_proto
+    model = _traced(graph, example)
     _strip(model)
     _check(graph, model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
+    batch = torch.export.Dim("batch")
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                graph.module.eval(),
+                example,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[port.name for port in graph.inputs],
+                output_names=[port.name for port in graph.outputs],
+                dynamic_shapes=(tuple({0: batch} for _ in example),),
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as exc:
+        raise ExportError(f"{graph.role}: torch cannot export it: {exc}") from exc
+    assert program is not None  # noqa: S101 - so it is with dynamo=True
+    return program.model_proto
 
 
 @contextlib.contextmanager
@@ -79,9 +85,11 @@ def _strip(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+    for value in (*model.graph.input, *model.graph.output):
         del value.metadata_props[:]
-        value.doc_string = ""
+    for weights in model.graph.initializer:
+        del weights.metadata_props[:]
+        weights.doc_string = ""
 
 
 def _check(graph: Graph, model: onnx.ModelProto) -> None:

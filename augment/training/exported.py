@@ -31,9 +31,7 @@ class ExportedGraphs:
     golden: list[GoldenCase]
 
 
-def export_graphs(
-    graphs: Sequence[Graph], records: Batch, *, block_rows: int, seed: int
-) -> ExportedGraphs:
+def export_graphs(graphs: Sequence[Graph], records: Batch, *, block_rows: int, seed: int) -> ExportedGraphs:
     """Export graphs, check each against torch on real records, and record golden cases.
 
     Each is checked at batch sizes 1, 7 and `block_rows`; the 7 rows become the golden case.

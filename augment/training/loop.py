@@ -142,8 +142,9 @@ def heldout_loss_of(model: Trainable, heldout: Batch, seed: int) -> float:
 
 
 def _start(model: Trainable, train: Batch, options: FitOptions) -> _Run:
-    """Return the optimiser and the rest of a run at step 0. The rate rises for 10 % of the steps, then
-    falls along a cosine.
+    """Return the optimiser and the rest of a run at step 0.
+
+    The rate rises for 10 % of the steps, then falls along a cosine.
     """
     steps = options.schedule.steps
     warmup = max(1, round(_WARMUP_SHARE * steps))
@@ -177,7 +178,7 @@ def _batches(train: Batch, batch_size: int, generator: torch.Generator) -> Itera
     while True:
         order = torch.randperm(len(train), generator=generator, device=device)
         pending = torch.cat([pending, order])
-        *whole, last = pending.split(batch_size)
+        *whole, last = torch.split(pending, batch_size)
         for index in whole if len(last) < batch_size else [*whole, last]:
             yield train.rows(index)
         pending = last if len(last) < batch_size else last[:0]
@@ -190,7 +191,7 @@ def _train_epoch(run: _Run, epoch: int) -> dict[str, float]:
     for step in range(first, first + run.schedule.epoch_steps):
         losses = run.model.loss(next(run.batches), run.generator, progress=step / run.schedule.steps)
         run.optimizer.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+        torch.autograd.backward(losses.total)
         torch.nn.utils.clip_grad_norm_(run.model.parameters(), _MAX_GRADIENT_NORM)
         run.optimizer.step()
         run.rates.step()
@@ -204,13 +205,13 @@ def _require_finite(train_loss: float, heldout_loss: float, options: FitOptions,
     if math.isfinite(train_loss) and math.isfinite(heldout_loss):
         return
     raise TrainingError(
-        f"{options.name}: the loss must stay finite, got training {train_loss} and held-out {heldout_loss} in "
-        f"epoch {epoch}. Lower {options.name}.learning_rate (now {options.learning_rate:g}), or look for "
+        f"{options.name}: the loss must stay finite, got training {train_loss} and held-out {heldout_loss} "
+        f"in epoch {epoch}. Lower {options.name}.learning_rate (now {options.learning_rate:g}), or look for "
         "extreme values in the number and array columns"
     )
 
 
-def _progress(  # noqa: PLR0913 - the values of one epoch
+def _progress(
     run: _Run,
     name: str,
     epoch: int,
@@ -232,7 +233,7 @@ def _progress(  # noqa: PLR0913 - the values of one epoch
         parts={part: value for part, value in parts.items() if part != "total"},
         heldout_loss=heldout_loss,
         best=better,
-        learning_rate=run.rates.get_last_lr()[0],
+        learning_rate=float(run.rates.get_last_lr()[0]),
         rows_per_s=step * schedule.batch_size / max(seconds, 1e-9),
         seconds_left=seconds * (schedule.steps - step) / step,
     )

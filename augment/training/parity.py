@@ -43,9 +43,7 @@ def run_session(session: onnxruntime.InferenceSession, graph: Graph, inputs: Ite
 
 
 @torch.no_grad()
-def check_parity(
-    session: onnxruntime.InferenceSession, graph: Graph, inputs: tuple[Tensor, ...]
-) -> Outputs:
+def check_parity(session: onnxruntime.InferenceSession, graph: Graph, inputs: tuple[Tensor, ...]) -> Outputs:
     """Compare torch and onnxruntime on `inputs`; returns onnxruntime's outputs.
 
     At least 99.9 % of the tokens must be equal: where two are as likely, the last bit of a float decides.

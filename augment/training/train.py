@@ -68,7 +68,9 @@ def choose_device(config: TrainConfig) -> torch.device:
     """
     found = torch.cuda.is_available()
     if config.device == "cuda" and not found:
-        raise TrainingError("device must be there: torch sees no CUDA GPU, got device='cuda'. Use device: auto")
+        raise TrainingError(
+            "device must be there: torch sees no CUDA GPU, got device='cuda'. Use device: auto"
+        )
     return torch.device("cuda" if found and config.device != "cpu" else "cpu")
 
 

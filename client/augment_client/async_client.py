@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
 import pyarrow as pa
-from augment_proto.v1 import augment_pb2 as pb
-from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 
 from augment_client import requests, responses
 from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
-from augment_client.errors import error_of
+from augment_client.failures import error_of
 from augment_client.streams import AsyncRecordStream
+from augment_proto.v1 import augment_pb2 as pb
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

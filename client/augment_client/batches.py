@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from augment_proto.arrow import schema_from_ipc
-from augment_proto.plain import restore
-from augment_proto.stream import StreamReader
 
 from augment_client.errors import ProtocolError
 from augment_client.responses import ANSWER_LIMITS, reading
 from augment_client.results import StreamInfo
+from augment_proto.arrow import schema_from_ipc
+from augment_proto.plain import restore
+from augment_proto.stream import StreamReader
 
 if TYPE_CHECKING:
     from augment_proto.v1 import augment_pb2 as pb

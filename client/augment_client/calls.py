@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pyarrow as pa
-from augment_proto.limits import MAX_ROWS_PER_CALL
 
 from augment_client.results import Denoised, Latents, Records, Scores, Unseen
+from augment_proto.limits import MAX_ROWS_PER_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

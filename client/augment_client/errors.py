@@ -25,13 +25,12 @@ and value, as the server's refusal would.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
+
 from augment_proto.reasons import Reason
-from augment_proto.refusal import Refusal, Violation, unpack
-from google.protobuf.message import DecodeError
-from grpc_status import rpc_status
+from augment_proto.refusal import Refusal, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +54,9 @@ __all__ = [
     "UnsupportedOperationError",
     "VersionNotFoundError",
     "Violation",
-    "error_of",
 ]
+
+_MAX_VALUE = 80
 
 
 class ClientError(Exception):
@@ -206,63 +206,3 @@ class DeadlineError(ClientError, TimeoutError):
 
 class CallCancelledError(ClientError):
     """The call was cancelled, by this side or the other."""
-
-
-_MAX_VALUE = 80
-_BY_REASON: Mapping[Reason, type[ClientError]] = {
-    kind.reason: kind
-    for kind in (
-        InvalidRequestError,
-        InvalidRecordsError,
-        InvalidArrowError,
-        TooLargeError,
-        ModelNotFoundError,
-        VersionNotFoundError,
-        ColumnNotFoundError,
-        UnsupportedOperationError,
-        ServerError,
-        BundleUnusableError,
-    )
-}
-_BY_CODE: Mapping[grpc.StatusCode, type[ClientError]] = {
-    grpc.StatusCode.UNAVAILABLE: UnavailableError,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
-    grpc.StatusCode.CANCELLED: CallCancelledError,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: TooLargeError,
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
-    grpc.StatusCode.NOT_FOUND: NotFoundError,
-    grpc.StatusCode.UNIMPLEMENTED: UnsupportedOperationError,
-    grpc.StatusCode.INTERNAL: ServerError,
-    grpc.StatusCode.UNKNOWN: ServerError,
-}
-
-
-def error_of(call: grpc.RpcError) -> ClientError:
-    """Return what a failed call, sync or async, is raised as.
-
-    The reason decides; the status code only where no reason came, because it was gRPC that refused
-    (nobody there, too late, too large a message).
-    """
-    status = _status(call)
-    refusal = unpack(status) if status is not None else _bare(call)
-    code = _code(call)
-    kind = _BY_REASON.get(refusal.reason) or _BY_CODE.get(code, ClientError)
-    return kind(refusal)
-
-
-def _status(call: Any) -> object:
-    try:
-        return rpc_status.from_call(call)
-    except (AttributeError, ValueError, DecodeError):  # no details, or such as contradict the status
-        return None
-
-
-def _code(call: grpc.RpcError) -> grpc.StatusCode:
-    code = call.code() if hasattr(call, "code") else None
-    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN
-
-
-def _bare(call: grpc.RpcError) -> Refusal:
-    code = _code(call)
-    details = call.details() if hasattr(call, "details") else ""
-    return Refusal(code.value[0], Reason.UNSPECIFIED, f"{code.name}: {details or 'no details'}")

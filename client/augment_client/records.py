@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
+
+from augment_client.errors import InvalidArrowError, InvalidRecordsError
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.plain import to_plain
 from augment_proto.types import check_schema
-
-from augment_client.errors import InvalidArrowError, InvalidRecordsError
 
 __all__ = ["RecordsLike", "latent_table", "to_table"]
 

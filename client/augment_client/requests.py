@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from augment_proto.arrow import to_ipc
-from augment_proto.v1 import augment_pb2 as pb
-
 from augment_client import responses
 from augment_client.calls import Call
 from augment_client.checks import (
@@ -19,6 +16,8 @@ from augment_client.checks import (
 )
 from augment_client.errors import InvalidRecordsError, InvalidRequestError
 from augment_client.records import latent_table, to_table
+from augment_proto.arrow import to_ipc
+from augment_proto.v1 import augment_pb2 as pb
 
 if TYPE_CHECKING:
     import pyarrow as pa

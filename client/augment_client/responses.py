@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from augment_client.errors import ProtocolError
+from augment_client.results import ColumnInfo, Denoised, Latents, ModelInfo, Records, Scores, Unseen
 from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.plain import restore
-
-from augment_client.errors import ProtocolError
-from augment_client.results import ColumnInfo, Denoised, Latents, ModelInfo, Records, Scores, Unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

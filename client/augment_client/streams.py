@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from augment_client.batches import BatchReader
-from augment_client.errors import ProtocolError, error_of
+from augment_client.errors import ProtocolError
+from augment_client.failures import error_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from augment_proto.v1 import augment_pb2 as pb
 
     from augment_client.results import StreamInfo
+    from augment_proto.v1 import augment_pb2 as pb
 
 __all__ = ["AsyncRecordStream", "RecordStream"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from augment_proto.v1 import augment_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from augment.data.storage import result_type
 from augment.data.tables import BooleanTable, CategoryTable, RealTable, WholeTable
 from augment.data.whole_numbers import from_whole
+from augment_proto.v1 import augment_pb2
 
 if TYPE_CHECKING:
     from augment.data import Column

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog.contextvars
-from augment_proto.reasons import SERVICE
-from augment_proto.refusal import Refusal, pack
 from google.protobuf.message import DecodeError
 
 from augment.errors import RequestError
+from augment_proto.reasons import SERVICE
+from augment_proto.refusal import Refusal, pack
 from augment_server.calls import Call, begin_call
 from augment_server.logs import get_logger
 from augment_server.status import is_fault, refusal_of

@@ -6,16 +6,14 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING
 
+from augment.errors import RequestError
 from augment_proto.arrow import from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
-
-from augment.errors import RequestError
 from augment_server.calls import note
 from augment_server.descriptions import describe
-from augment_server.numbering import renumber
 from augment_server.status import TooLargeError
 
 if TYPE_CHECKING:
@@ -105,10 +103,10 @@ class Operations:
         method = _METHODS.get(request.method)
         if method is None:
             raise RequestError.of("method", "must be one of InterpolationMethod", request.method)
-        made = model.interpolate(start, end, steps=request.steps, method=method)
+        made = model.interpolate(start, end, steps=request.steps, method=method, first_row=request.first_row)
         return pb.InterpolateResponse(
             digest=model.digest,
-            records=to_ipc(renumber(made.records, model, request.first_row)),
+            records=to_ipc(made.records),
             result_schema=_schema(model),
             unseen=_unseen(made.unseen),
         )
@@ -118,11 +116,10 @@ class Operations:
         model = self._model(request)
         threshold = request.threshold if request.HasField("threshold") else 0.5
         table = self._table(request.records, "records")
-        made = model.denoise(table, threshold=threshold)
-        records = renumber(made.records, model, request.first_row, given=table.column_names)
+        made = model.denoise(table, threshold=threshold, first_row=request.first_row)
         return pb.DenoiseResponse(
             digest=model.digest,
-            records=to_ipc(records),
+            records=to_ipc(made.records),
             result_schema=_schema(model),
             changed=to_ipc(made.changed),
             confidence=to_ipc(made.confidence),
@@ -138,17 +135,16 @@ class Operations:
     def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
         """Return the most likely records of latent vectors."""
         model = self._model(request)
-        made = model.decode(self._table(request.latent, "latent"))
-        records = renumber(made, model, request.first_row)
+        records = model.decode(self._table(request.latent, "latent"), first_row=request.first_row)
         return pb.DecodeResponse(digest=model.digest, records=to_ipc(records), result_schema=_schema(model))
 
     def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
         """Return what the model makes of the records, encoded and decoded."""
         model = self._model(request)
-        made = model.reconstruct(self._table(request.records, "records"))
+        made = model.reconstruct(self._table(request.records, "records"), first_row=request.first_row)
         return pb.ReconstructResponse(
             digest=model.digest,
-            records=to_ipc(renumber(made.records, model, request.first_row)),
+            records=to_ipc(made.records),
             result_schema=_schema(model),
             unseen=_unseen(made.unseen),
         )

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import grpc
-from augment_proto.reasons import SERVICE
-from augment_proto.v1 import augment_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from augment.errors import RequestError
+from augment_proto.reasons import SERVICE
+from augment_proto.v1 import augment_pb2_grpc
 from augment_server.interceptor import CallInterceptor
 from augment_server.operations import Operations
 from augment_server.service import AugmentService

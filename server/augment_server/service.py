@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from augment_proto.v1 import augment_pb2 as pb
-
     from augment_server.operations import Operations
 
 __all__ = ["AugmentService"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
 
 __all__ = ["Settings"]
 
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
         env_prefix="AUGMENT_",
         extra="forbid",
         frozen=True,
+        cli_prog_name="python -m augment_server",
         cli_kebab_case=True,
         cli_hide_none_type=True,
         cli_implicit_flags=True,

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
-from augment_proto.errors import ArrowFormatError, ArrowLimitError
-from augment_proto.reasons import Reason
-from augment_proto.refusal import Refusal, Violation
 
 from augment.errors import (
     BundleError,
@@ -23,6 +20,9 @@ from augment.errors import (
     UnsupportedError,
     VersionNotFoundError,
 )
+from augment_proto.errors import ArrowFormatError, ArrowLimitError
+from augment_proto.reasons import Reason
+from augment_proto.refusal import Refusal, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from augment_client import Client
 
 from augment.runtime import Model
+from augment_client import Client
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import numpy as np
 import pytest
+
+from augment import errors
 from augment_client import (
     AsyncClient,
     BundleUnusableError,
@@ -30,11 +32,9 @@ from augment_client import (
     UnsupportedOperationError,
     VersionNotFoundError,
 )
-from augment_client.errors import error_of
+from augment_client.failures import error_of
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_server.status import TooLargeError as TooLargeHere
-
-from augment import errors
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
@@ -208,9 +208,10 @@ def test_integers_of_numpy_are_integers(client: Client) -> None:
 
 def test_the_rule_is_the_servers_own(client: Client, server: ServerThread) -> None:
     """What the client refuses by itself it refuses in the words, fields and class of the server."""
+    from grpc_status import rpc_status  # noqa: PLC0415
+
     from augment_proto.refusal import unpack  # noqa: PLC0415 - this test alone looks into the wire
     from augment_proto.v1 import augment_pb2 as pb  # noqa: PLC0415
-    from grpc_status import rpc_status  # noqa: PLC0415
 
     with pytest.raises(grpc.RpcError) as raised:
         server.call("Generate", pb.GenerateRequest(model="tiny", rows=0))

@@ -8,10 +8,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from augment_client import AsyncClient, Client, calls, requests
-from augment_proto.arrow import from_ipc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from augment_client import AsyncClient, Client, calls, requests
+from augment_proto.arrow import from_ipc
 
 if TYPE_CHECKING:
     from augment.runtime import Model

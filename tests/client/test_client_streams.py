@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+
 from augment_client import AsyncRecordStream, ProtocolError, RecordStream, responses
 from augment_client.batches import BatchReader
 from augment_proto.arrow import to_ipc

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 import augment_client
 import augment_proto
 import augment_server
-import pytest
 from augment_client import Client
-
 from tests.server.running import environment
 
 if TYPE_CHECKING:

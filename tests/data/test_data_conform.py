@@ -179,3 +179,15 @@ def test_columns_without_training_cells_stay_without() -> None:
     assert conform(pa.table({"x": pa.nulls(2, pa.string()), "y": [1, 2]}), schema)["x"].type == pa.null()
     with pytest.raises(SchemaError, match=r"columns\.x must be missing throughout"):
         conform(pa.table({"x": ["new"], "y": [1]}), schema)
+
+
+@pytest.mark.parametrize("element", [np.nan, np.inf, -np.inf])
+def test_arrays_of_the_right_type_are_looked_at_too(element: float) -> None:
+    """An element that is NaN or infinite is refused with its row, even where the type fits already."""
+    cells = np.zeros((4, 2, 2), np.float32)
+    table = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(cells)})
+    schema = detect_schema(table)
+    cells[2, 1, 0] = element
+    spoilt = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(cells)})
+    with pytest.raises(SchemaError, match=r"columns\.image\.rows\[2\] must have finite elements"):
+        conform(spoilt, schema)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:

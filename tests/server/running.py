@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
+
 from augment_proto.reasons import SERVICE
 from augment_server import Registry, Server, Settings
 

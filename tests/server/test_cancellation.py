@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
+
 from augment_client import AsyncClient
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 from augment_server import Registry, Server
-from structlog.testing import capture_logs
-
 from tests.server.running import settings
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from augment_server import Registry
 from structlog.testing import capture_logs
 
 from augment.errors import BundleError, ModelNotFoundError, RequestError, VersionNotFoundError
+from augment_server import Registry
 from tests.server.running import settings
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import pytest
-from augment_proto.arrow import from_ipc, to_ipc
-from augment_proto.reasons import SERVICE, Reason
-from augment_proto.refusal import Refusal, unpack
-from augment_proto.v1 import augment_pb2 as pb
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from structlog.testing import capture_logs
 
+from augment_proto.arrow import from_ipc, to_ipc
+from augment_proto.reasons import SERVICE, Reason
+from augment_proto.refusal import Refusal, unpack
+from augment_proto.v1 import augment_pb2 as pb
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 
+    from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
     from tests.server.running import ServerThread
 
 
@@ -214,13 +214,9 @@ def test_our_own_fault_tells_the_caller_an_id_and_the_log_all(models_dir: Path) 
 
 
 def test_mutated_arrow_bytes_never_hurt_the_server(stub: AugmentServiceStub, table: pa.Table) -> None:
-    """400 requests with changed bytes are answered or refused, none as our fault; the server lives.
-
-    FAILED_PRECONDITION is what a graph says whose numbers overflow: pictures may hold 1e38.
-    """
+    """400 requests with changed bytes are answered or refused, none as our fault; the server lives."""
     chance = random.Random(11)  # noqa: S311 - a test
     original = to_ipc(table.slice(0, 20))
-    codes = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
     refusals = 0
     for number in range(400):
         data = bytearray(original)
@@ -233,7 +229,7 @@ def test_mutated_arrow_bytes_never_hurt_the_server(stub: AugmentServiceStub, tab
                 stub.Encode(pb.EncodeRequest(model="tiny", records=bytes(data)))
         except grpc.RpcError as error:
             refusals += 1
-            assert error.code() in codes, error  # noqa: PT017 - both ways are right
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, error  # noqa: PT017 - both ways are right
     assert 100 < refusals < 400
     assert stub.Encode(pb.EncodeRequest(model="tiny", records=original)).digest
 

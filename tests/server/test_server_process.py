@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from augment_client import Client, UnavailableError
 from augment_server.main import main
 from augment_server.settings import Settings
-
 from tests.server.running import ServerProcess, environment
 
 if TYPE_CHECKING:

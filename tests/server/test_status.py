@@ -4,11 +4,11 @@ import inspect
 
 import grpc
 import pytest
+
+from augment import errors
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.reasons import Reason
 from augment_server.status import TooLargeError, is_fault, refusal_of
-
-from augment import errors
 
 VIOLATION = errors.Violation("columns.age", "must be a number", "'x'", "Cast it")
 EXPECTED = {

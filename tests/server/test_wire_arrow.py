@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
 from augment_proto.arrow import from_ipc, schema_from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.limits import Limits
 from augment_proto.plain import restore
-
 from tests.records import every_kind
 
 

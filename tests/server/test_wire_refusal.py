@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
+
 from augment_proto.reasons import DOMAIN, Reason
 from augment_proto.refusal import Refusal, Violation, pack, unpack
 from augment_proto.v1 import augment_pb2
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
 
 CODE = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+
 from augment_proto.arrow import from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.limits import STREAM_MESSAGE_BYTES, Limits
 from augment_proto.stream import StreamReader, StreamWriter, cut, rows_per_message
-
 from tests.records import every_kind
 
 

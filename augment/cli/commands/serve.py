@@ -59,9 +59,10 @@ def serve(
       AUGMENT_LOG_FORMAT=json augment serve --models models/ --host 0.0.0.0 --port 50051
       augment info --server localhost:50051
     """
+    from pydantic import ValidationError  # noqa: PLC0415
+
     from augment_server.main import serve as run  # noqa: PLC0415 - the server may not be installed
     from augment_server.settings import Settings  # noqa: PLC0415
-    from pydantic import ValidationError  # noqa: PLC0415
 
     given: dict[str, Any] = {"models": models, "host": host, "port": port, "threads": threads}
     given |= {"log_level": log_level and log_level.value, "log_format": log_format and log_format.value}

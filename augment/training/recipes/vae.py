@@ -60,7 +60,7 @@ class VaeRecipe:
         if config.vae.prior == "normal":
             return StandardNormal(latent_dim)
         generator = torch.Generator().manual_seed(config.seed)
-        components = mixture_components(config.vae.components, len(train), latent_dim)
+        components = mixture_components(config.vae.components, len(train))
         latents = aggregate_posterior(model, train, generator)
         return GaussianMixture.fit(latents, components=components, generator=generator)
 
