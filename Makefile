@@ -37,7 +37,7 @@ install: $(VENV)/.installed ## Install the package with all extras into .venv
 demo: $(VENV)/.installed ## Train, export, serve and call on real data; DATA=file.csv TARGET=column for your own
 	$(BIN)/python -m augment.demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
 
-test: $(VENV)/.developed ## Run the test suite with branch coverage
+test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite with branch coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 

@@ -47,14 +47,16 @@ def test_a_first_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv:
 def test_a_target_given_to_train_goes_over_the_schemas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv: Path
 ) -> None:
-    """--target marks that column and no other; without --run-dir a new directory is made."""
+    """--target marks that column and no other, flags go over --config, a run directory is made."""
     monkeypatch.chdir(tmp_path)
     augment("schema", flat_csv, "--target", "class", "--out", "flat.yaml")
-    flags = ("--schema", "flat.yaml", "--target", "city", "--max-steps", 2)
+    Path("train.yaml").write_text("models: [vae]\nseed: 7\nmax_steps: 500\n", encoding="utf-8")
+    flags = ("--schema", "flat.yaml", "--target", "city", "--config", "train.yaml", "--max-steps", 2)
     assert augment("train", flat_csv, "--name", "other", *flags).code == 0
-    target = open_bundle(Path("models/other/1")).manifest.record_schema.target
-    assert target is not None
-    assert target.name == "city"
+    manifest = open_bundle(Path("models/other/1")).manifest
+    assert manifest.record_schema.target is not None
+    assert manifest.record_schema.target.name == "city"
+    assert (manifest.training.seed, manifest.training.models["vae"].steps) == (7, 2)
     assert len(list(Path("runs/other").iterdir())) == 1
 
 

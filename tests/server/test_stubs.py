@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 PROTOS = Path(__file__).resolve().parents[2] / "protos"
+APART = Path(sys.prefix) / "protos" / "bin" / "python"
+"""The generator has an environment of its own, see the Makefile."""
 
 
 def generate(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(script), *arguments], check=False, capture_output=True, text=True
+        [str(APART if APART.exists() else sys.executable), str(script), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 

@@ -104,7 +104,7 @@ def test_training_stops_early_and_goes_back() -> None:
     model = Drifting()
     report = fit(model, train, heldout, options(schedule=schedule, weight_decay=0.0))
     assert (report.stopped, report.epochs, report.best_epoch) == ("early", 5, 1)
-    assert float(model.weight) == pytest.approx(report.heldout_loss)
+    assert model.weight.item() == pytest.approx(report.heldout_loss)
 
 
 class Exploding(Drifting):
@@ -145,8 +145,8 @@ def test_the_average_follows_the_weights() -> None:
         torch.nn.init.constant_(model.weight, value)
         average.update()
     with average.applied():
-        assert 1.0 < float(model.weight) < 3.0
-    assert float(model.weight) == 3.0
+        assert 1.0 < model.weight.item() < 3.0
+    assert model.weight.item() == 3.0
 
 
 @pytest.mark.parametrize(("rows", "share"), [(2, 0.1), (3, 0.9), (10, 0.01), (1000, 0.1), (500_000, 0.1)])
