@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 DATA ?=
 TARGET ?=
 
+# torch's waiting threads sleep rather than spin, or two busy processes slow each other tenfold.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow check format protos wheel sizes clean
 

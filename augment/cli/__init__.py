@@ -11,5 +11,7 @@ def main() -> None:
     0: done. 1: an unexpected failure. 2: bad input, told in one message. 130: interrupted.
     """
     from augment.cli.app import app  # noqa: PLC0415 - importing the package starts nothing
+    from augment.cli.environment import let_threads_sleep  # noqa: PLC0415
 
+    let_threads_sleep()
     app(prog_name="augment")

@@ -9,7 +9,7 @@ from augment.cli.console import warn
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
 from augment.errors import ColumnNotFoundError
-from augment.training import TrainConfig, build_bundle, load_config
+from augment.training import TrainConfig, build_bundle, load_config, override
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ __all__ = ["read_training_data", "settings_of", "train_bundle"]
 def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
     """Return the settings of a file with the flags over them."""
     settings = load_config(file) if file else TrainConfig()
-    return settings.model_copy(update=flags)
+    return override(settings, flags)
 
 
 def read_training_data(

@@ -17,7 +17,15 @@ from augment.data.identifiers import make_identifiers
 from augment.data.layout import Encoded, Layout, Unseen
 from augment.data.numeric import RealCodec, WholeCodec
 from augment.data.numeric_fit import fit_real, fit_whole
-from augment.data.schema import ArrayColumn, Column, IdentifierColumn, NumberColumn, Schema, TextColumn
+from augment.data.schema import (
+    ArrayColumn,
+    Column,
+    DatetimeColumn,
+    IdentifierColumn,
+    NumberColumn,
+    Schema,
+    TextColumn,
+)
 from augment.data.storage import result_type
 from augment.data.tables import (
     ArrayTable,
@@ -102,10 +110,13 @@ class Codec:
 
     @cached_property
     def result_schema(self) -> pa.Schema:
-        """The data file's columns and types, in its order, without text columns."""
+        """The data file's columns and types, in its order, without text columns.
+
+        As in tables that `read_table` gives, `augment.format` in a field's metadata says how text files
+        write its points in time.
+        """
         metadata = {"pandas": self.schema.pandas_metadata} if self.schema.pandas_metadata else None
-        fields = [(column.name, result_type(column)) for column in _generated(self.schema)]
-        return pa.schema(fields, metadata=metadata)
+        return pa.schema([_result_field(column) for column in _generated(self.schema)], metadata=metadata)
 
     def encode(self, table: pa.Table) -> tuple[Encoded, tuple[Unseen, ...]]:
         """Encode records that conform to the schema.
@@ -177,6 +188,11 @@ def _modelled(schema: Schema) -> list[Column]:
 
 def _generated(schema: Schema) -> list[Column]:
     return [column for column in schema.columns if not isinstance(column, TextColumn)]
+
+
+def _result_field(column: Column) -> pa.Field:
+    form = column.format if isinstance(column, DatetimeColumn) else ""
+    return pa.field(column.name, result_type(column), metadata={"augment.format": form} if form else None)
 
 
 def _shape(column: Column) -> tuple[int, ...]:

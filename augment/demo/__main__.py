@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from augment.cli.console import say
+from augment.cli.environment import let_threads_sleep
 from augment.cli.guard import GuardedCommand
 from augment.errors import PublishError, RequestError
 
@@ -40,6 +41,7 @@ def demo(
     """
     if target is not None and data is None:
         raise RequestError.of("TARGET", "needs DATA, the file that it is a column of", target)
+    let_threads_sleep()
     from augment.demo.show import show_demo  # noqa: PLC0415 - help must not wait for torch
 
     started = time.monotonic()

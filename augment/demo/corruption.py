@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.types import is_decimal, is_floating, is_integer, is_temporal
+
+from augment.evaluation.cells import numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from augment.data.schema import Schema
 
-__all__ = ["Corrupted", "corrupt_cells", "corrupt_images", "images_of"]
+__all__ = ["CLOSE", "Corrupted", "corrupt_cells", "corrupt_images", "images_of"]
+
+CLOSE = 0.25  # in standard deviations of the column: numbers this near count as the same
 
 INTACT, BLANKED, SWAPPED = 0, 1, 2
 _KINDS = frozenset({"integer", "number", "category", "boolean", "datetime"})
@@ -68,15 +73,23 @@ def _damaged(
     """Return the column after the damage, and the damage that was really done."""
     plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
     other = plain.take(random.permutation(len(plain)))
-    present = plain.is_valid().to_numpy(zero_copy_only=False)
-    differs = pc.fill_null(pc.not_equal(plain, other), fill_value=False).to_numpy(zero_copy_only=False)
-    blanked = (wanted == BLANKED) & present
-    swapped = (wanted == SWAPPED) & differs
+    blanked = (wanted == BLANKED) & np.asarray(plain.is_valid())
+    swapped = (wanted == SWAPPED) & _differ(plain, other)
     after = pc.if_else(pa.array(swapped), other, plain)
     after = pc.if_else(pa.array(blanked), pa.scalar(None, plain.type), after)
     return after.cast(column.type), np.where(blanked, BLANKED, np.where(swapped, SWAPPED, INTACT)).astype(
         np.int8
     )
+
+
+def _differ(plain: pa.Array, other: pa.Array) -> NDArray[np.bool_]:
+    """Return where both are present and differ, numbers by so much that the old one would be a repair."""
+    differs = np.asarray(pc.fill_null(pc.not_equal(plain, other), fill_value=False)).astype(bool)
+    kind = plain.type
+    if not (is_integer(kind) or is_floating(kind) or is_decimal(kind) or is_temporal(kind)):
+        return differs
+    before, after = (numbers(pa.chunked_array([cells])) for cells in (plain, other))
+    return differs & (np.abs(before - after) > CLOSE * np.nanstd(before))
 
 
 def corrupt_images(table: pa.Table, name: str, *, noise: float, seed: int) -> pa.Table:

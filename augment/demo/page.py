@@ -14,6 +14,7 @@ from augment.demo.story import (
     repairs_section,
 )
 from augment.demo.trial import STEPS
+from augment.evaluation.cells import compared
 from augment.evaluation.page import Page, Section, Verdict
 from augment.evaluation.sections import cards, columns_section, map_section, pairs_section, verdict
 
@@ -65,7 +66,8 @@ def _sections(chapter: Chapter) -> list[Section]:
     latent = (trial.real_latent, trial.synthetic_latent)
     sections.append(map_section(prefix, latent, dataset.target, (trial.real_sample, trial.synthetic)))
     if dataset.images is None:
-        sections.append(path_section(prefix, trial.start, trial.path, trial.end))
+        names = [column.name for column in compared(dataset.schema, trial.path)]
+        sections.append(path_section(prefix, names, (trial.start, trial.end), trial.path))
     if trial.repairs is not None:
         made = trial.denoised
         sections.append(
@@ -97,5 +99,6 @@ def _about(chapter: Chapter) -> str:
         f"{dataset.table.num_rows:,} records of {len(dataset.schema.columns)} columns; "
         f"{report.rows:,} of them trained {models} in {report.seconds:.0f} s on {report.device}. "
         f"The server made {chapter.trial.synthetic.num_rows:,} records in {seconds['generate']:.2f} s "
-        f"({rate:,.0f} a second, the first call included)."
+        f"({rate:,.0f} a second, the first call included). The figures compare "
+        f"{chapter.trial.judged.num_rows:,} synthetic records with real ones."
     )

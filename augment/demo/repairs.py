@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pyarrow.compute as pc
 
-from augment.demo.corruption import BLANKED, INTACT, SWAPPED, Corrupted
+from augment.demo.corruption import BLANKED, CLOSE, INTACT, SWAPPED, Corrupted
 from augment.evaluation.cells import is_number, labels, numbers, top_labels
 
 if TYPE_CHECKING:
@@ -17,9 +16,16 @@ if TYPE_CHECKING:
 
     from augment.data.schema import Column, Schema
 
-__all__ = ["CLOSE", "Repairs", "judge_repairs"]
+__all__ = ["Repairs", "judge_repairs"]
 
-CLOSE = 0.25  # in standard deviations of the column: a repaired number this near counts as right
+
+class Answer(Protocol):
+    """Repaired records; see `augment_client.Denoised`."""
+
+    @property
+    def records(self) -> pa.Table: ...
+    @property
+    def changed(self) -> pa.Table: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class Repairs:
         swapped_right: Of them, those that are right now.
         intact: Cells that were left alone.
         intact_changed: Of them, those that were changed all the same.
+        ranked: How often the model is less sure of a swapped cell than of an intact one, over all
+            pairs of the two: 0.5 = no idea, 1 = always; NaN without swapped or intact cells. Whatever
+            the threshold.
         right: Shape (rows, C): whether each cell is right now.
     """
 
@@ -46,28 +55,30 @@ class Repairs:
     swapped_right: int
     intact: int
     intact_changed: int
+    ranked: float
     right: NDArray[np.bool_]
 
 
 def judge_repairs(
-    corrupted: Corrupted, repaired: pa.Table, changed: pa.Table, schema: Schema, reference: pa.Table
+    corrupted: Corrupted, repaired: Answer, sureness: pa.Table, schema: Schema, reference: pa.Table
 ) -> Repairs:
     """Compare repaired records with what they were.
 
     Args:
         corrupted: What was done to them.
-        repaired: What came back.
-        changed: Booleans, same columns and rows: which cells were changed.
+        repaired: What came back: records, and which of their cells were changed.
+        sureness: The model's probability that each cell, as it was sent, is right.
         schema: The columns.
         reference: Real records that give the scale of numbers and the simplest repair.
     """
     kinds = {column.name: column for column in schema.columns}
     columns = [kinds[name] for name in corrupted.columns]
-    right = np.stack([_right(c, corrupted.clean, repaired[c.name], reference) for c in columns], axis=1)
-    simple = np.stack([_simple_right(c, corrupted.clean, reference) for c in columns], axis=1)
-    touched = np.stack(
-        [pc.fill_null(changed[c.name], fill_value=False).to_numpy().astype(bool) for c in columns], axis=1
+    right = np.stack(
+        [_right(c, corrupted.clean, repaired.records[c.name], reference) for c in columns], axis=1
     )
+    simple = np.stack([_simple_right(c, corrupted.clean, reference) for c in columns], axis=1)
+    touched = np.stack([np.asarray(repaired.changed[c.name]).astype(bool) for c in columns], axis=1)
+    sure = np.stack([np.asarray(sureness[c.name], np.float64) for c in columns], axis=1)
     blanked, swapped, intact = (corrupted.damage == kind for kind in (BLANKED, SWAPPED, INTACT))
     # A cell that was missing to begin with is filled in: no false alarm, and no truth to compare with.
     intact &= np.stack([corrupted.clean[c.name].is_valid().to_numpy() for c in columns], axis=1)
@@ -80,8 +91,19 @@ def judge_repairs(
         swapped_right=int((swapped & touched & right).sum()),
         intact=int(intact.sum()),
         intact_changed=int((intact & touched).sum()),
+        ranked=_ranked(sure[swapped], sure[intact]),
         right=right,
     )
+
+
+def _ranked(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Return the share of pairs whose first number is the lower one, ties counted half."""
+    if not len(low) or not len(high):
+        return float("nan")
+    ordered = np.sort(high)
+    above = len(high) - np.searchsorted(ordered, low, side="right")
+    equal = len(high) - above - np.searchsorted(ordered, low, side="left")
+    return float((above + equal / 2).mean() / len(high))
 
 
 def _right(

@@ -139,9 +139,9 @@ def _judge(learnt: _Learnt, trial: Trial, seed: int) -> Chapter:
     schema = learnt.dataset.schema
     comparisons = Comparisons.of(
         learnt.train,
-        trial.synthetic,
+        trial.judged,
         schema,
-        detection_auc=detection_auc(learnt.train, trial.synthetic, schema, seed=seed),
-        usefulness=usefulness(learnt.train, learnt.held_out, trial.synthetic, schema, seed=seed),
+        detection_auc=detection_auc(learnt.train, trial.judged, schema, seed=seed),
+        usefulness=usefulness(learnt.train, learnt.held_out, trial.judged, schema, seed=seed),
     )
     return Chapter(learnt.dataset, learnt.bundle, learnt.train, learnt.held_out, trial, comparisons)

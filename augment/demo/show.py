@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import torch
+
 from augment.cli.console import say, warn
 from augment.cli.progress import TrainingView
 from augment.data import schema_warnings
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from augment.training import Progress
 
 __all__ = ["show_demo"]
+
+# So few rows have small batches, whose work a second thread speeds up little; on a machine that others
+# use too, torch's threads wait for each other and it takes several times as long (measured: 199 s, not 28).
+_FEW_ROWS = 10_000
 
 
 class _Shown(Narrator):
@@ -55,6 +61,8 @@ def show_demo(
 ) -> None:
     """Run the demo with progress on stderr, write its files, and print its summary."""
     datasets = [from_file(data, target)] if data else [breast_cancer(), digits()]
+    if max(dataset.table.num_rows for dataset in datasets) < _FEW_ROWS:
+        torch.set_num_threads(1)
     _warn(datasets)
     config = TrainConfig(seed=seed, epochs=epochs)
     with TrainingView() as view:

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.demo.corruption import BLANKED, INTACT, images_of
-from augment.demo.repairs import CLOSE
+from augment.demo.corruption import BLANKED, CLOSE, INTACT, images_of
 from augment.evaluation.blocks import Card, Cell, Image, Note, Row, Table
 from augment.evaluation.page import Section
 from augment.evaluation.png import data_uri, montage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from augment.demo.corruption import Corrupted
     from augment.demo.repairs import Repairs
     from augment.demo.trial import Trial
+    from augment.evaluation.blocks import Block
 
 __all__ = [
     "image_cards",
@@ -36,16 +38,18 @@ _ACROSS = 20
 _MISSING = "missing"
 
 
-def path_section(prefix: str, start: pa.Table, path: pa.Table, end: pa.Table) -> Section:
+def path_section(
+    prefix: str, names: Sequence[str], ends: tuple[pa.Table, pa.Table], path: pa.Table
+) -> Section:
     """Return a section with the path from one record to another, a step a column of the table.
 
     Args:
         prefix: The start of the section's address.
-        start: The first real record.
+        names: The columns to show.
+        ends: The first and the last real record.
         path: The records between, the ends' reconstructions included.
-        end: The last real record.
     """
-    names = [field.name for field in path.schema if not _is_array(field.type)]
+    start, end = ends
     steps = path.num_rows
     header = ["", "real start", *(f"step {step}" for step in range(1, steps + 1)), "real end"]
     rows = [
@@ -112,7 +116,16 @@ def repairs_section(
         f"{repairs.blanked:,} cells were blanked and {repairs.swapped:,} were given another record's value. "
         f"A repaired number counts as right within {CLOSE} standard deviations of the truth."
     )
-    blocks = [_counts_table(repairs), _cells_table(corrupted, repaired, confidence, repairs)]
+    ranked = Note(
+        "A swapped cell is changed only if the model is sure enough that it is wrong. Whatever the "
+        f"threshold: in {repairs.ranked:.0%} of all pairs of a swapped and an intact cell, the model is less "
+        "sure of the swapped one (50 % = no idea)."
+    )
+    blocks: list[Block] = [
+        _counts_table(repairs),
+        ranked,
+        _cells_table(corrupted, repaired, confidence, repairs),
+    ]
     return Section(f"{prefix}-repair", "Repaired records", lead, blocks)
 
 
@@ -173,7 +186,8 @@ def repair_cards(repairs: Repairs) -> list[Card]:
         Card(
             "Wrong cells found",
             share(repairs.swapped_found, repairs.swapped),
-            f"{share(repairs.intact_changed, repairs.intact)} of the intact cells were changed by mistake.",
+            f"{share(repairs.intact_changed, repairs.intact)} of the intact cells were changed by mistake. "
+            f"By confidence alone, wrong cells rank below intact ones in {repairs.ranked:.0%} of pairs.",
         ),
     ]
 
@@ -241,9 +255,3 @@ def _picture(
     drawn = montage(images, low=reach[0], high=reach[1], columns=columns)
     width = None if scale is None else drawn.shape[1] * scale
     return Image(data_uri(drawn), title, f"{title}: {len(images)} images", width)
-
-
-def _is_array(kind: pa.DataType) -> bool:
-    import pyarrow as pa  # noqa: PLC0415 - annotations aside, this is its only use here
-
-    return isinstance(kind, pa.BaseExtensionType) or bool(pa.types.is_nested(kind))

@@ -50,6 +50,7 @@ def _figures(chapter: Chapter) -> dict[str, str]:
         rows["... by the median or commonest level"] = share(fixed.blanked_simple, fixed.blanked)
         rows["swapped cells found"] = share(fixed.swapped_found, fixed.swapped)
         rows["intact cells changed by mistake"] = share(fixed.intact_changed, fixed.intact)
+        rows["swapped cells ranked below intact (50% = no idea)"] = f"{fixed.ranked:.0%}"
     if images is not None:
         clean, name = trial.corrupted.clean, images.name
         errors = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from augment.demo.corruption import Corrupted, corrupt_cells, corrupt_images
 from augment.demo.repairs import judge_repairs
@@ -16,7 +17,6 @@ from augment.evaluation.cells import is_number, labels, numbers, top_labels
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from augment.demo.datasets import Dataset
@@ -30,6 +30,7 @@ IMAGE_NOISE = 0.25
 _IMAGE_PATHS = 6
 _DAMAGE_RATE = 0.1
 _MAP_ROWS = 2_000
+_JUDGED_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Trial:
 
     Attributes:
         synthetic: Synthetic records.
+        judged: These and more of the same seed, as many as there are training records, at most 5,000:
+            a detector that learns from few records finds little.
         start: The real records where the paths begin.
         path: The records on the paths, one path after the other.
         end: The real records where the paths end.
@@ -60,6 +63,7 @@ class Trial:
     """
 
     synthetic: pa.Table
+    judged: pa.Table
     start: pa.Table
     path: pa.Table
     end: pa.Table
@@ -78,6 +82,7 @@ def try_out(client: Client, dataset: Dataset, train: pa.Table, held_out: pa.Tabl
     name = dataset.name
     with _timed(seconds, "generate"):
         synthetic = client.generate(name, rows=plan.rows, seed=plan.seed)
+    judged = _continued(client, dataset.name, synthetic, min(train.num_rows, _JUDGED_ROWS), plan.seed)
     ends = _pairs(held_out, dataset)
     with _timed(seconds, "interpolate"):
         path = client.interpolate(name, *ends, steps=STEPS).records
@@ -89,9 +94,11 @@ def try_out(client: Client, dataset: Dataset, train: pa.Table, held_out: pa.Tabl
         latent = [client.encode(name, table).latent for table in (sample, synthetic)]
     repairs = None
     if corrupted.damage.any():
-        repairs = judge_repairs(corrupted, denoised.records, denoised.changed, dataset.schema, train)
+        sureness = client.denoise(name, corrupted.records, threshold=0).confidence
+        repairs = judge_repairs(corrupted, denoised, sureness, dataset.schema, train)
     return Trial(
         synthetic=synthetic,
+        judged=judged,
         start=ends[0],
         path=path,
         end=ends[1],
@@ -103,6 +110,14 @@ def try_out(client: Client, dataset: Dataset, train: pa.Table, held_out: pa.Tabl
         synthetic_latent=_matrix(latent[1]),
         seconds=seconds,
     )
+
+
+def _continued(client: Client, name: str, synthetic: pa.Table, rows: int, seed: int) -> pa.Table:
+    """Return the seed's first `rows` records, of which some are there already."""
+    there = synthetic.num_rows
+    if there >= rows:
+        return synthetic
+    return pa.concat_tables([synthetic, client.generate(name, rows=rows - there, seed=seed, offset=there)])
 
 
 @contextmanager

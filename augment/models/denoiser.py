@@ -13,6 +13,7 @@ from augment.models.batch import Batch, LossParts
 from augment.models.blocks import Trunk, linear
 from augment.models.corruption import CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
+from augment.models.evidence import SwapEvidence
 from augment.models.heads import RecordHead
 from augment.models.trainable import Trainable
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _FIRST_TRUST = -2.0
 
 __all__ = ["Denoiser", "DenoiserOptions", "Prediction"]
+
+
+_MOSTLY_INTACT = 2.0
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,10 @@ class Denoiser(Trainable):
         )
         self.head = RecordHead(layout, options.hidden, blur=options.blur, generator=generator)
         self.intact = linear(options.hidden, len(layout.names), generator, gain=0.1)
+        nn.init.constant_(self.intact.bias, _MOSTLY_INTACT)
         elements = layout.array_width
         self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
-        self.surprise = nn.Parameter(torch.zeros(len(layout.names)))
+        self.evidence = SwapEvidence(layout)
         self.trust = linear(options.hidden, len(layout.names), generator, gain=0.1)
 
     def forward(
@@ -107,8 +112,7 @@ class Denoiser(Trainable):
         seen = self.embedding.seen(batch, observed)
         cells = self.trust(hidden) * seen
         elements = self._element_trust(hidden) * seen.index_select(1, self.embedding.owners)
-        surprise = torch.log1p(base.nll(batch).detach().clamp(min=0))
-        intact = self.intact(hidden) + self.surprise * surprise
+        intact = self.intact(hidden) + self.evidence(base.nll(batch), batch.tokens)
         return Prediction(base.leaning_to(batch, cells, elements), intact)
 
     def _element_trust(self, hidden: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augment.training.build import build_bundle
-from augment.training.config import DenoiserConfig, TrainConfig, VaeConfig, dump_config, load_config
+from augment.training.config import DenoiserConfig, TrainConfig, VaeConfig, dump_config, load_config, override
 from augment.training.progress import Progress, Watcher
 from augment.training.train import Trained, train_models
 
@@ -17,5 +17,6 @@ __all__ = [
     "build_bundle",
     "dump_config",
     "load_config",
+    "override",
     "train_models",
 ]

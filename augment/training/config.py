@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import RequestError, Violation, shorten
 
-__all__ = ["DenoiserConfig", "ModelName", "TrainConfig", "VaeConfig", "dump_config", "load_config"]
+__all__ = [
+    "DenoiserConfig",
+    "ModelName",
+    "TrainConfig",
+    "VaeConfig",
+    "dump_config",
+    "load_config",
+    "override",
+]
 
 ModelName = Literal["vae", "denoiser"]
 
@@ -130,6 +138,18 @@ def load_config(path: Path | str) -> TrainConfig:
         raise RequestError(*map(_violation, exc.errors()), context=str(path)) from exc
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise RequestError.of("config", "must be a readable YAML file", str(exc), context=str(path)) from exc
+
+
+def override(config: TrainConfig, changes: dict[str, object]) -> TrainConfig:
+    """Return the settings with some of them changed.
+
+    Raises:
+        RequestError: A changed setting breaks its rule.
+    """
+    try:
+        return TrainConfig.model_validate(config.model_dump() | changes)
+    except ValidationError as exc:
+        raise RequestError(*map(_violation, exc.errors())) from exc
 
 
 def dump_config(config: TrainConfig) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Schedule", "hidden_width", "latent_width", "mixture_components", "schedule_for"]
 
 _PASSES = 60
-_MIN_STEPS, _MAX_STEPS = 1200, 4000
+_MIN_STEPS, _MAX_STEPS = 1200, 3000
 _MAX_WORK = 1.2e13
 _EPOCHS_OF_LONG_PASSES = 20
 _MAX_MIXTURE_COMPONENTS = 50

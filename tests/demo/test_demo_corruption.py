@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,11 @@ from augment.data import detect_schema
 from augment.demo.corruption import BLANKED, INTACT, SWAPPED, corrupt_cells, corrupt_images, images_of
 from augment.demo.repairs import judge_repairs
 from augment.demo.story import image_error, share, text_of
+from augment_client import Denoised
 from tests.records import every_kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TABLE = every_kind(300)
 SCHEMA = detect_schema(TABLE, target="class")
@@ -48,13 +54,16 @@ def test_perfect_and_no_repair_are_counted_as_such() -> None:
     """Giving the clean records back is right everywhere; giving back what was sent finds nothing."""
     found = corrupt_cells(TABLE, SCHEMA, rate=0.2, seed=3)
     changed = pa.table({name: found.damage[:, index] != INTACT for index, name in enumerate(found.columns)})
-    best = judge_repairs(found, TABLE, changed, SCHEMA, TABLE)
+    sure = pa.table({name: 1.0 - (found.damage[:, i] == SWAPPED) for i, name in enumerate(found.columns)})
+    best = judge_repairs(found, Denoised(TABLE, changed, sure), sure, SCHEMA, TABLE)
     assert best.blanked_right == best.blanked == (found.damage == BLANKED).sum()
     assert best.swapped_right == best.swapped_found == best.swapped == (found.damage == SWAPPED).sum()
     assert best.intact_changed == 0
+    assert best.ranked == 1
     assert 0 < best.blanked_simple < best.blanked
     nothing = pa.table({name: np.zeros(300, np.bool_) for name in found.columns})
-    worst = judge_repairs(found, found.records, nothing, SCHEMA, TABLE)
+    worst = judge_repairs(found, Denoised(found.records, nothing, nothing), nothing, SCHEMA, TABLE)
+    assert worst.ranked == 0.5
     assert worst.blanked_right == worst.swapped_found == worst.swapped_right == 0
 
 
@@ -62,7 +71,7 @@ def test_cells_missing_to_begin_with_are_no_false_alarm() -> None:
     """Filling in a cell that was never there is neither right nor wrong."""
     found = corrupt_cells(TABLE, SCHEMA, rate=0.0, seed=0)
     everything = pa.table({name: np.ones(300, np.bool_) for name in found.columns})
-    judged = judge_repairs(found, TABLE, everything, SCHEMA, TABLE)
+    judged = judge_repairs(found, Denoised(TABLE, everything, everything), everything, SCHEMA, TABLE)
     present = sum(300 - TABLE[name].null_count for name in found.columns)
     assert judged.intact == present - judged.blanked - judged.swapped
 
@@ -70,7 +79,7 @@ def test_cells_missing_to_begin_with_are_no_false_alarm() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_noise_stays_in_the_images_range_and_type(dtype: type) -> None:
     """Noise moves pixels by about its share of the range, and never beyond the range."""
-    images = np.random.default_rng(0).integers(0, 17, (50, 8, 8)).astype(dtype)
+    images: NDArray[Any] = np.random.default_rng(0).integers(0, 17, (50, 8, 8)).astype(dtype)
     table = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(images), "x": range(50)})
     noisy = corrupt_images(table, "image", noise=0.2, seed=1)
     assert noisy.schema.equals(table.schema)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from click.testing import Result
+    from typer.testing import Result
 
 
 def demo(*arguments: object) -> Result:

@@ -172,7 +172,7 @@ def test_schedules_fit_the_data(rows: int) -> None:
     model = torch.nn.Linear(1000, 1000)
     schedule = schedule_for(TrainConfig(), model, rows)
     assert 1 <= schedule.batch_size <= min(rows, 512)
-    assert 1000 <= schedule.steps <= 4000
+    assert 1000 <= schedule.steps <= 3000
     assert schedule.epochs >= 20
     assert schedule.patience >= 4
 
