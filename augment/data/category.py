@@ -10,10 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from augment.data.column_codec import EncodedColumn, Scale, missing_cells
-from augment.data.layout import Unseen
+from augment.data.column_codec import EncodedColumn, Scale, missing_cells, unseen_values
 from augment.data.tables import BooleanTable, CategoryTable
-from augment.errors import shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["MAX_LEVELS", "BooleanCodec", "CategoryCodec", "fit_boolean", "fit_category", "level_type"]
 
 MAX_LEVELS = 5000
-_REPORTED_UNSEEN = 100
 
 
 def level_type(kind: pa.DataType) -> pa.DataType:
@@ -109,7 +106,7 @@ class CategoryCodec:
         residuals[where] = ((self._rare_ends[rare[where]] + self._rare_ends[rare[where] + 1]) / 2).astype(
             np.float32
         )
-        return EncodedColumn(tokens, residuals, _unseen(self.table.column, plain, unseen))
+        return EncodedColumn(tokens, residuals, unseen_values(self.table.column, plain, unseen))
 
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to dictionary codes; the levels themselves are shared, not copied."""
@@ -129,25 +126,6 @@ class CategoryCodec:
         """Return the rare level whose share of the unit interval the residual falls into."""
         place = np.searchsorted(self._rare_ends, residuals.astype(np.float64), "right") - 1
         return self.table.own_tokens + np.clip(place, 0, len(self.table.rare_counts) - 1)
-
-
-def _unseen(name: str, column: pa.Array, unseen: NDArray[np.bool_]) -> tuple[Unseen, ...]:
-    if not unseen.any():
-        return ()
-    rows = np.flatnonzero(unseen)
-    encoded = column.take(pa.array(rows)).dictionary_encode()
-    codes = np.asarray(encoded.indices)
-    _, first = np.unique(codes, return_index=True)
-    counts = np.bincount(codes)
-    found = [
-        Unseen(name, _text(value), int(counts[code]), int(rows[first[code]]))
-        for code, value in enumerate(encoded.dictionary.to_pylist()[:_REPORTED_UNSEEN])
-    ]
-    return tuple(sorted(found, key=lambda item: (-item.cells, item.first_row)))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else shorten(value)
 
 
 def fit_boolean(name: str, column: pa.Array) -> BooleanTable:

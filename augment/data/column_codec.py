@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from augment.data.layout import Unseen
+from augment.errors import shorten
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
-    from augment.data.layout import Unseen
     from augment.data.tables import ColumnTable
 
-__all__ = ["ColumnCodec", "EncodedColumn", "Scale", "missing_cells", "ranks_of"]
+__all__ = ["ColumnCodec", "EncodedColumn", "Scale", "missing_cells", "ranks_of", "unseen_values"]
+
+_REPORTED_UNSEEN = 100
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,29 @@ class ColumnCodec(Protocol):
 def missing_cells(column: pa.Array) -> NDArray[np.bool_]:
     """Return which cells are null."""
     return np.asarray(column.is_null())
+
+
+def unseen_values(name: str, column: pa.Array, unseen: NDArray[np.bool_]) -> tuple[Unseen, ...]:
+    """Return what to report of the marked cells: each value once, the most frequent first."""
+    if not unseen.any():
+        return ()
+    rows = np.flatnonzero(unseen)
+    encoded = column.take(pa.array(rows)).dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    _, first = np.unique(codes, return_index=True)
+    counts = np.bincount(codes)
+    values = encoded.dictionary[:_REPORTED_UNSEEN]
+    if pt.is_temporal(values.type):
+        values = values.cast(pa.string())
+    found = [
+        Unseen(name, _text(value), int(counts[code]), int(rows[first[code]]))
+        for code, value in enumerate(values.to_pylist())
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.cells, item.first_row)))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else shorten(value)
 
 
 def ranks_of(counts: tuple[int, ...]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import shutil
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,9 +103,26 @@ def _first_rows(sample: str, delimiter: str) -> list[list[str]]:
 
 def _open(path: Path) -> BinaryIO:
     """Open the file; gzip by Python, since Arrow takes a file cut short for a whole one."""
+    return cast("BinaryIO", gzip.open(path)) if _is_zipped(path) else path.open("rb")
+
+
+def _is_zipped(path: Path) -> bool:
     with path.open("rb") as file:
-        zipped = file.read(2) == _GZIP_MAGIC
-    return cast("BinaryIO", gzip.open(path)) if zipped else path.open("rb")
+        return file.read(2) == _GZIP_MAGIC
+
+
+def _native(path: Path) -> pa.NativeFile:
+    """Open the file for Arrow's threads, without a Python object in it.
+
+    They may drop the source after `read_csv` has returned; for a Python object they then wait for the
+    interpreter's lock, and a process that exits meanwhile is aborted.
+    """
+    if not _is_zipped(path):
+        return pa.OSFile(str(path))
+    sink = pa.BufferOutputStream()
+    with _open(path) as stream:
+        shutil.copyfileobj(stream, sink, _BLOCK_BYTES)
+    return pa.BufferReader(sink.getvalue())
 
 
 def _sample(path: Path) -> str:
@@ -147,7 +165,7 @@ def _parse(path: Path, delimiter: str, width: int) -> pa.Table:
 
 
 def _read(path: Path, names: list[str], parse: pacsv.ParseOptions, *, threads: bool = True) -> pa.Table:
-    with _open(path) as stream:
+    with _native(path) as stream:
         return pacsv.read_csv(
             stream,
             read_options=pacsv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES, use_threads=threads),

@@ -90,12 +90,14 @@ def cells_of(name: str, column: pa.ChunkedArray, missing: Sequence[str]) -> Cell
 def type_column(cells: Cells, *, context: str) -> TypedColumn:
     """Give a column the narrowest type that all its cells have, and refuse mixtures.
 
+    A column without a single cell is one of numbers, as it is for pandas.
+
     Raises:
         DataFileError: At least nine cells in ten are numbers or dates, but not all; or a number is
             infinite.
     """
     if not len(cells.present):
-        return TypedColumn(pa.nulls(len(cells.codes)), {})
+        return TypedColumn(pa.nulls(len(cells.codes), pa.float64()), {})
     for attempt in (_booleans, _integers, _numbers, _datetimes):
         if (typed := attempt(cells, context)) is not None:
             return typed

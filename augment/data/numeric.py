@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from augment.data.column_codec import EncodedColumn, Scale, missing_cells, ranks_of
+from augment.data.column_codec import EncodedColumn, Scale, missing_cells, ranks_of, unseen_values
 from augment.data.rounding import Grid
 from augment.data.splines import Splines
 from augment.data.whole_numbers import from_whole, offsets_from, to_whole
@@ -52,10 +52,15 @@ class _NumericCodec(ABC):
         return Scale(ordered=True, ranks=ranks_of(self.table.counts), values=values)
 
     def encode(self, column: pa.Array) -> EncodedColumn:
-        """Encode cells of the column's type; beyond the training range they count as its ends."""
-        rows = len(column)
+        """Encode cells of the column's type; beyond the training range they count as its ends.
+
+        Without any training value each cell counts as missing, and is reported as unseen.
+        """
         if self._empty:
-            return EncodedColumn(np.zeros(rows, np.int32), np.full(rows, 0.5, np.float32))
+            unseen = unseen_values(self.table.column, column, ~missing_cells(column))
+            return EncodedColumn(
+                np.zeros(len(column), np.int32), np.full(len(column), 0.5, np.float32), unseen
+            )
         if _repeats(column):
             distinct = column.dictionary_encode()
             codes = np.asarray(distinct.indices.fill_null(0))

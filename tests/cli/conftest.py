@@ -17,9 +17,23 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="package")
-def flat_table(table: pa.Table) -> pa.Table:
-    """The shared records without their images."""
-    return table.drop_columns(["image"])
+def flat_csv(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared records without their images as a CSV file, its days written as in 31.12.2024."""
+    from augment.data import write_table  # noqa: PLC0415 - numpy only where it is needed
+
+    days = [f"{day:%d.%m.%Y}" for day in table["day"].to_pylist()]
+    flat = table.drop_columns(["image"])
+    path = tmp_path_factory.mktemp("records") / "flat.csv"
+    write_table(flat.set_column(flat.schema.get_field_index("day"), "day", [days]), path)
+    return path
+
+
+@pytest.fixture(scope="package")
+def flat_table(flat_csv: Path) -> pa.Table:
+    """The records of that file."""
+    from augment.data import read_table  # noqa: PLC0415 - like the others
+
+    return read_table(flat_csv)
 
 
 @pytest.fixture(scope="package")
@@ -40,16 +54,6 @@ def server(models: Path) -> Iterator[str]:
     """The address of a server that hosts both."""
     with threaded_server(models) as running:
         yield running.target
-
-
-@pytest.fixture(scope="package")
-def flat_csv(flat_table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The flat records as a CSV file."""
-    from augment.data import write_table  # noqa: PLC0415 - like the others
-
-    path = tmp_path_factory.mktemp("records") / "flat.csv"
-    write_table(flat_table, path)
-    return path
 
 
 @pytest.fixture(scope="package")

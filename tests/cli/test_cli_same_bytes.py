@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from augment.data import read_table
+from augment.data import detect_schema, read_table, write_table
 from augment.runtime import Model
-from tests.cli.running import augment
+from tests.cli.running import augment, augment_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,11 +83,16 @@ def test_paths_of_images_are_equal(tmp_path: Path, models: Path, server: str, ti
 
 
 def test_repaired_files_are_equal(tmp_path: Path, models: Path, server: str, flat_table: pa.Table) -> None:
-    """Denoising a CSV file that lacks a column and cells gives equal files, unchanged cells included."""
+    """Denoising a CSV file that lacks a column and cells gives equal files, unchanged cells included.
+
+    Days are read and written in the training file's own format.
+    """
     broken = tmp_path / "broken.csv"
-    pa.csv.write_csv(flat_table.drop_columns(["age"]), broken)
+    write_table(flat_table.drop_columns(["age"]), broken, detect_schema(flat_table))
     path = both(tmp_path, models, server, ".csv", "denoise", "flat", broken)
     repaired = read_table(path)
+    assert repaired["day"].equals(flat_table["day"])
+    assert re.search(r",\d\d\.\d\d\.20\d\d,", path.read_text(encoding="utf-8").splitlines()[1])
     assert repaired["age"].null_count == repaired["income"].null_count == repaired["city"].null_count == 0
     assert repaired["note"].to_pylist() == flat_table["note"].to_pylist()
     assert repaired["key"].to_pylist() == flat_table["key"].to_pylist()
@@ -122,3 +128,14 @@ def test_latent_vectors_are_equal(tmp_path: Path, models: Path, server: str, fla
     path = both(tmp_path, models, server, ".parquet", "encode", "flat", flat_csv)
     assert pq.read_table(path).num_rows == 240
     assert set(pq.read_table(path).schema.types) == {pa.float32()}
+
+
+def test_a_client_only_install_generates_through_a_server(tmp_path: Path, models: Path, server: str) -> None:
+    """Without numpy, YAML and onnxruntime the same file comes from a server."""
+    absent = ("numpy", "onnxruntime", "yaml", "torch", "pandas")
+    block = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))"
+    command = ("generate", "flat", "--rows", 30, "--seed", 7, "--out")
+    ran = augment_process(*command, tmp_path / "there.parquet", "--server", server, before=block)
+    assert ran.code == 0, ran.err
+    augment(*command, tmp_path / "here.parquet", "--models", models)
+    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from augment.bundle import open_bundle
+from augment.cli.training import read_training_data, settings_of
 from augment.data import load_schema, read_table
 from tests.cli.running import augment
 from tests.server.running import environment
@@ -28,7 +29,7 @@ def test_a_first_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv:
     text = Path("flat.yaml").read_text(encoding="utf-8")
     Path("flat.yaml").write_text(text.replace("name: income", "name: income\n  unit: EUR"), encoding="utf-8")
     train = ("train", flat_csv, "--schema", "flat.yaml", "--name", "walk", "--epochs", 2, "--device", "cpu")
-    ran = augment(*train, "--run-dir", "run", "--seed", 5)
+    ran = augment(*train, "--seed", 5)
     assert ran.code == 0, ran.err
     assert "note: left out, since it is free text" in ran.err
     assert "key: not learnt but made anew, since it is an identifier" in ran.err
@@ -38,26 +39,26 @@ def test_a_first_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv:
     assert "held-out loss" in ran.out
     report = open_bundle(Path("models/walk/1")).manifest.training
     assert (report.seed, report.rows, set(report.models)) == (5, 240, {"vae", "denoiser"})
-    assert Path("run/loss.csv").is_file()
+    assert len(list(Path("runs/walk").glob("*/loss.csv"))) == 1
     ran = augment("generate", "walk", "--rows", 30, "--seed", 1, "--out", "new.csv")
     assert "wrote 30 records of walk/1 with seed 1 to new.csv" in ran.out
     assert "note" not in read_table("new.csv").column_names
 
 
-def test_a_target_given_to_train_goes_over_the_schemas(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv: Path
-) -> None:
-    """--target marks that column and no other, flags go over --config, a run directory is made."""
-    monkeypatch.chdir(tmp_path)
-    augment("schema", flat_csv, "--target", "class", "--out", "flat.yaml")
-    Path("train.yaml").write_text("models: [vae]\nseed: 7\nmax_steps: 500\n", encoding="utf-8")
-    flags = ("--schema", "flat.yaml", "--target", "city", "--config", "train.yaml", "--max-steps", 2)
-    assert augment("train", flat_csv, "--name", "other", *flags).code == 0
-    manifest = open_bundle(Path("models/other/1")).manifest
-    assert manifest.record_schema.target is not None
-    assert manifest.record_schema.target.name == "city"
-    assert (manifest.training.seed, manifest.training.models["vae"].steps) == (7, 2)
-    assert len(list(Path("runs/other").iterdir())) == 1
+def test_a_target_given_to_train_goes_over_the_schemas(tmp_path: Path, flat_csv: Path) -> None:
+    """--target marks that column and no other."""
+    file = tmp_path / "flat.yaml"
+    augment("schema", flat_csv, "--target", "class", "--out", file)
+    _, schema = read_training_data(flat_csv, schema_file=file, target="city")
+    assert [column.name for column in schema.columns if column.role == "target"] == ["city"]
+
+
+def test_flags_go_over_the_configuration_file(tmp_path: Path) -> None:
+    """What the file says holds, unless a flag says otherwise."""
+    file = tmp_path / "train.yaml"
+    file.write_text("models: [vae]\nseed: 7\nmax_steps: 500\n", encoding="utf-8")
+    settings = settings_of(file, {"max_steps": 2})
+    assert (settings.models, settings.seed, settings.max_steps) == (("vae",), 7, 2)
 
 
 def test_the_schema_file_is_named_after_the_data(

@@ -150,6 +150,18 @@ def test_a_graph_with_other_tokens_is_refused() -> None:
         check_parity(session, one(Tokens(5.0), outputs=ports), inputs)
 
 
+def test_few_positions_may_round_otherwise() -> None:
+    """A quotient of small numbers magnifies rounding: a thousandth of the positions may differ, no more."""
+    graph = one(Affine(2.0), outputs=(Port("residuals", "float32", 2),))
+    inputs = (torch.ones(1000, 2),)
+    session = open_session(to_onnx(graph, inputs))
+    inputs[0][:1] = torch.nan
+    check_parity(session, graph, inputs)
+    inputs[0][:2] = torch.nan
+    with pytest.raises(ExportError, match=r"output residuals .*4 of 2000 beyond"):
+        check_parity(session, graph, inputs)
+
+
 def test_noise_inside_a_graph_is_refused() -> None:
     """A random operator is named and refused: nobody could seed it for a request."""
     with pytest.raises(ExportError, match=r"not random, got .*Random"):
