@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from augment.cli.failures import failure_of
-from augment.data import write_table
+from augment.data import detect_schema, write_table
 from augment.errors import ExportError
 from tests.cli.running import Ran, augment, augment_process
 
@@ -161,7 +161,7 @@ def test_a_bad_request_is_refused_alike_here_and_there(
     wrong, extra, less = (tmp_path / f"{name}.csv" for name in ("wrong", "extra", "less"))
     wrong.write_text("age,city\n31,Bern\nold,Bern\n", encoding="utf-8")
     extra.write_text("age,extra\n31,1\n", encoding="utf-8")
-    write_table(flat_table.drop_columns(["age"]), less)
+    write_table(flat_table.drop_columns(["age"]), less, detect_schema(flat_table))
     files = {"FLAT": flat_csv, "WRONG": wrong, "EXTRA": extra, "LESS": less}
     known = [files.get(str(argument), argument) for argument in arguments]
     where = ("--models", models) if place == "here" else ("--server", server)
