@@ -123,15 +123,18 @@ class NotFoundError(AugmentError, LookupError):
     Attributes:
         name: What was asked for.
         available: What there is instead, possibly cut short.
+        context: Where it was looked for, e.g. a file's path; may be empty.
     """
 
     kind = "item"
 
-    def __init__(self, name: str, available: tuple[str, ...] = ()) -> None:
+    def __init__(self, name: str, available: tuple[str, ...] = (), *, context: str = "") -> None:
         self.name = name
         self.available = available
+        self.context = context
         there = ", ".join(available) if available else "none"
-        super().__init__(f"no {self.kind} {name!r}; there is: {there}")
+        where = f"{context}: " if context else ""
+        super().__init__(f"{where}no {self.kind} {name!r}; there is: {there}")
 
 
 class ModelNotFoundError(NotFoundError):

@@ -14,7 +14,7 @@ from augment.bundle.manifest import (
     TensorInfo,
     TrainingReport,
 )
-from augment.bundle.publishing import publish
+from augment.bundle.publishing import publish, require_publishable
 from augment.bundle.reading import Bundle, open_bundle
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "list_bundles",
     "open_bundle",
     "publish",
+    "require_publishable",
 ]

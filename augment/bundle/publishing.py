@@ -8,6 +8,7 @@ import secrets
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from augment.bundle.directory import next_version
@@ -20,7 +21,7 @@ from augment.errors import BundleError, PublishError, RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["publish"]
+__all__ = ["publish", "require_publishable"]
 
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 _REMEDIES = {
@@ -31,6 +32,24 @@ _REMEDIES = {
     errno.EPERM: "Give this user the right to write there",
     errno.EROFS: "The file system is mounted read-only: publish elsewhere",
 }
+
+
+def require_publishable(models_dir: Path | str) -> None:
+    """Write and remove a small file in the directory of bundles: better now than after the training.
+
+    Args:
+        models_dir: Made if it is not there.
+
+    Raises:
+        PublishError: The directory cannot be made or written to.
+    """
+    try:
+        Path(models_dir).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=models_dir) as probe:
+            probe.write(b"augment")
+    except OSError as exc:
+        remedy = _REMEDIES.get(exc.errno or 0, "Give another directory to publish to")
+        raise PublishError(f"{models_dir} cannot be written to: {exc.strerror or exc}. {remedy}") from exc
 
 
 def publish(

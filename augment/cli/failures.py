@@ -75,7 +75,7 @@ def _own(exc: AugmentError) -> str:
     if isinstance(exc, InvalidInputError):
         return broken_rules(exc.violations, exc.context)
     if isinstance(exc, NotFoundError):
-        return not_found(exc.kind, exc.name, exc.available)
+        return not_found(exc.kind, exc.name, exc.available, exc.context)
     return str(exc)
 
 
@@ -99,12 +99,13 @@ def broken_rules(violations: Iterable[Rule], context: str) -> str:
     return "\n".join(lines)
 
 
-def not_found(kind: str, name: str, available: Sequence[str]) -> str:
+def not_found(kind: str, name: str, available: Sequence[str], context: str = "") -> str:
     """Return the message for something that is not there, with what is, and the likeliest meant."""
     near = difflib.get_close_matches(name, available, n=1)
     there = ", ".join(available) if available else "none"
     guess = f"\n  remedy  did you mean {near[0]!r}?" if near else ""
-    return f"no {kind} {name!r}\n  there   {there}{guess}"
+    where = f"{context}: " if context else ""
+    return f"{where}no {kind} {name!r}\n  there   {there}{guess}"
 
 
 def _from_server(exc: BaseException) -> Failure | None:

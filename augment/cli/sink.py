@@ -78,14 +78,17 @@ def write_batches(
     """
     suffix = check_output(path, schema)
     rows = 0
-    with _replacing(path) as temporary:
-        writer = _open(temporary, suffix, schema, formats or {})
-        try:
-            for group in _groups(schema, tables):
-                writer.write_table(group)
-                rows += group.num_rows
-        finally:
-            writer.close()
+    try:
+        with _replacing(path) as temporary:
+            writer = _open(temporary, suffix, schema, formats or {})
+            try:
+                for group in _groups(schema, _from_source(tables)):
+                    writer.write_table(group)
+                    rows += group.num_rows
+            finally:
+                writer.close()
+    except _SourceError as exc:
+        raise exc.error from None
     return rows
 
 
@@ -97,6 +100,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with _replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+class _SourceError(Exception):
+    """The rows, not the file, failed: a server that goes away is an OSError, too."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _from_source(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    try:
+        yield from tables
+    except OSError as exc:
+        raise _SourceError(exc) from exc
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from augment.bundle import open_bundle
+from augment.cli.about import about
 from augment.cli.console import warn
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
@@ -39,12 +40,15 @@ def read_training_data(
         ColumnNotFoundError: There is no column `target`.
     """
     if schema_file is None:
-        table = read_table(data)
-        return table, detect_schema(table, target=target)
+        with about(data):
+            table = read_table(data)
+            return table, detect_schema(table, target=target)
     schema = load_schema(schema_file)
     if target is not None:
-        schema = with_target(schema, target)
-    return conform(read_table(data, schema=schema), schema), schema
+        with about(schema_file):
+            schema = with_target(schema, target)
+    with about(data):
+        return conform(read_table(data, schema=schema), schema), schema
 
 
 def with_target(schema: Schema, target: str) -> Schema:

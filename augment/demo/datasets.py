@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from augment.cli.about import about
 from augment.data import detect_schema, read_table
 from augment.errors import DataFileError
 
@@ -78,8 +79,9 @@ def from_file(path: Path, target: str | None) -> Dataset:
         DataFileError: It cannot be read, or has too few rows for training and testing.
         ColumnNotFoundError: It has no column `target`.
     """
-    table = read_table(path)
-    schema = detect_schema(table, target=target)
+    with about(path):
+        table = read_table(path)
+        schema = detect_schema(table, target=target)
     if table.num_rows < _FEWEST_ROWS:
         raise DataFileError.of(
             "rows", f"must be at least {_FEWEST_ROWS} for the demo", table.num_rows, context=str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish
+from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish, require_publishable
 from augment.bundle.limits import NAME_PATTERN
 from augment.data import Codec, conform
 from augment.errors import RequestError, SchemaError
@@ -62,6 +62,7 @@ def build_bundle(
     """
     started, watcher = time.monotonic(), watcher or Watcher()
     _require_name(name)
+    require_publishable(out)
     device = choose_device(config).type
     table = conform(table, schema)
     _require_rows(table)

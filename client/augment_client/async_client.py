@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from augment_client import requests, responses
 from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
+from augment_client.checks import checked_timeout
 from augment_client.failures import error_of
 from augment_client.streams import AsyncRecordStream
 from augment_proto.v1 import augment_pb2 as pb
@@ -49,7 +50,7 @@ class AsyncClient:
         channel_credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         self._target = target
-        self._timeout_s = timeout_s
+        self._timeout_s = checked_timeout(timeout_s)
         options = channel_options()
         if channel_credentials is None:
             self._channel = grpc.aio.insecure_channel(target, options)
@@ -100,8 +101,9 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> AsyncRecordStream:
         """Return an iterator over the same records in batches, in constant memory."""
+        timeout = None if timeout_s is None else checked_timeout(timeout_s)
         request = requests.generate(name, rows, seed=seed, offset=offset, sampler=sampler, version=version)
-        return AsyncRecordStream(request, self._stub.Generate(request, timeout=timeout_s))
+        return AsyncRecordStream(request, self._stub.Generate(request, timeout=timeout))
 
     async def interpolate(
         self,
@@ -196,7 +198,7 @@ class AsyncClient:
         return call.join(answers, model)
 
     async def _unary(self, method: str, message: Message, timeout_s: float | None) -> Any:
-        timeout = self._timeout_s if timeout_s is None else timeout_s
+        timeout = self._timeout_s if timeout_s is None else checked_timeout(timeout_s)
         try:
             return await getattr(self._stub, method)(message, timeout=timeout)
         except grpc.RpcError as error:

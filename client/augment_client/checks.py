@@ -8,11 +8,21 @@ from typing import SupportsIndex
 
 from augment_client.errors import InvalidRequestError
 
-__all__ = ["MAX_ROW", "MAX_STEPS", "checked_integer", "checked_name", "checked_share", "checked_version"]
+__all__ = [
+    "MAX_ROW",
+    "MAX_STEPS",
+    "checked_integer",
+    "checked_name",
+    "checked_share",
+    "checked_timeout",
+    "checked_version",
+]
 
 MAX_ROW = 2**63 - 1
 MAX_STEPS = 10_000
 _MAX_VERSION = 2**64 - 1
+_MIN_TIMEOUT_S = 0.001
+_MAX_TIMEOUT_S = 1e9
 
 
 def checked_integer(field: str, value: object, low: int, high: int) -> int:
@@ -44,6 +54,19 @@ def checked_share(field: str, value: object) -> float:
     if _is_boolean(value) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
         raise InvalidRequestError.of(field, "must be a number in [0, 1]", value)
     return float(value)
+
+
+def checked_timeout(timeout_s: object) -> float:
+    """Return a time limit in seconds, at least the millisecond that gRPC counts in.
+
+    Raises:
+        InvalidRequestError: It is no number or out of range; NaN is.
+    """
+    fits = isinstance(timeout_s, Real) and _MIN_TIMEOUT_S <= float(timeout_s) <= _MAX_TIMEOUT_S
+    if _is_boolean(timeout_s) or not fits:
+        rule = f"must be a number of seconds in [{_MIN_TIMEOUT_S}, {_MAX_TIMEOUT_S:.0f}]"
+        raise InvalidRequestError.of("timeout_s", rule, timeout_s)
+    return float(timeout_s)  # type: ignore[arg-type] # a Real, as was checked
 
 
 def checked_name(name: object) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from augment_client import requests, responses
 from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
+from augment_client.checks import checked_timeout
 from augment_client.failures import error_of
 from augment_client.streams import RecordStream
 from augment_proto.v1 import augment_pb2 as pb
@@ -54,7 +55,7 @@ class Client:
         channel_credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         self._target = target
-        self._timeout_s = timeout_s
+        self._timeout_s = checked_timeout(timeout_s)
         options = channel_options()
         if channel_credentials is None:
             self._channel = grpc.insecure_channel(target, options)
@@ -102,8 +103,9 @@ class Client:
         timeout_s: float | None = None,
     ) -> RecordStream:
         """Return an iterator over the same records in batches, in constant memory."""
+        timeout = None if timeout_s is None else checked_timeout(timeout_s)
         request = requests.generate(name, rows, seed=seed, offset=offset, sampler=sampler, version=version)
-        return RecordStream(request, self._stub.Generate(request, timeout=timeout_s))
+        return RecordStream(request, self._stub.Generate(request, timeout=timeout))
 
     def interpolate(
         self,
@@ -196,7 +198,7 @@ class Client:
         return call.join(answers, model)
 
     def _unary(self, method: str, message: Message, timeout_s: float | None) -> Any:
-        timeout = self._timeout_s if timeout_s is None else timeout_s
+        timeout = self._timeout_s if timeout_s is None else checked_timeout(timeout_s)
         try:
             return getattr(self._stub, method)(message, timeout=timeout)
         except grpc.RpcError as error:

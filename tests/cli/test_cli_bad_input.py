@@ -50,7 +50,7 @@ def test_a_bad_file_is_refused(
     content, parts = FILES[name]
     Path("data.csv").write_text(content, encoding="utf-8")
     more = ("--name", "bad") if command == "train" else ()
-    refused(augment(command, "data.csv", *more), *parts)
+    refused(augment(command, "data.csv", *more), "data.csv", *parts)
     assert [entry.name for entry in tmp_path.iterdir()] == ["data.csv"]
 
 

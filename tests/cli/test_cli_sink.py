@@ -106,3 +106,15 @@ def test_bad_outputs_are_refused_before_any_work(tmp_path: Path) -> None:
     ):
         with pytest.raises(RequestError, match=rule):
             check_output(path, ROWS.schema)
+
+
+def test_a_source_that_goes_away_is_not_a_fault_of_the_file(tmp_path: Path) -> None:
+    """An OSError of the rows, such as a lost server's, comes through; no file is left behind."""
+
+    def lost() -> Iterator[pa.Table]:
+        yield pa.table({"a": [1]})
+        raise ConnectionError("the server is gone")
+
+    with pytest.raises(ConnectionError, match="the server is gone"):
+        write_batches(tmp_path / "new.parquet", pa.schema({"a": pa.int64()}), lost())
+    assert not list(tmp_path.iterdir())

@@ -318,3 +318,15 @@ def test_details_that_contradict_the_status_are_not_trusted() -> None:
 
     assert type(error_of(Lying())) is NotFoundError
     assert type(error_of(grpc.RpcError())) is ServerError
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf"), True, "1"])
+def test_a_timeout_that_is_no_time_is_refused(client: Client, timeout_s: Any) -> None:
+    """Zero, negative, NaN and infinite limits are the caller's mistake, of a call and of a client."""
+    for call in (
+        lambda: client.models(timeout_s=timeout_s),
+        lambda: client.generate("tiny", 1, timeout_s=timeout_s),
+        lambda: Client("localhost:1", timeout_s=timeout_s),
+    ):
+        with pytest.raises(InvalidRequestError, match="timeout_s must be a number of seconds"):
+            call()

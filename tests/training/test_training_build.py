@@ -209,3 +209,13 @@ def _epoch(model: str, epoch: int) -> Progress:
         rows_per_s=10.0,
         seconds_left=0.0,
     )
+
+
+def test_where_nothing_can_be_published_nothing_is_trained(table: pa.Table, tmp_path: Path) -> None:
+    """A file in the way of the directory of bundles is told before the first epoch."""
+    (tmp_path / "file").write_text("in the way")
+    heard = Listener()
+    schema = detect_schema(table)
+    with pytest.raises(PublishError, match=r"file cannot be written to: .*Give another directory"):
+        build_bundle(table, schema, _QUICK, name="x", out=tmp_path / "file", watcher=heard)
+    assert not heard.epochs

@@ -37,6 +37,7 @@ def schema(
       augment schema customers.csv --out customers.yaml && $EDITOR customers.yaml
       augment train customers.csv --schema customers.yaml --name customers
     """
+    from augment.cli.about import about  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.sink import write_bytes  # noqa: PLC0415 - help must not wait for imports
     from augment.data import detect_schema, dump_schema, read_table, schema_warnings  # noqa: PLC0415
 
@@ -45,8 +46,9 @@ def schema(
         raise RequestError.of(
             "--out", "must not be there yet", str(path), "Give --force to replace it, or another --out"
         )
-    table = read_table(data)
-    found = detect_schema(table, target=target)
+    with about(data):
+        table = read_table(data)
+        found = detect_schema(table, target=target)
     _show(found, f"{data.name}: {table.num_rows:,} rows, {len(found.columns)} columns")
     for warning in schema_warnings(found):
         warn(warning)
