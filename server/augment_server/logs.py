@@ -24,9 +24,13 @@ def configure_logs(settings: Settings) -> None:
             *_renderers(settings.log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=_to_stderr,
     )
+
+
+def _to_stderr(*_: object) -> structlog.WriteLogger:
+    """Return a logger to what standard error is now: a caller in the same process may have put it back."""
+    return structlog.WriteLogger(sys.stderr)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

@@ -1,0 +1,41 @@
+"""The models, small and untrained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from augment.models import Batch, Denoiser, DenoiserOptions, Vae, VaeOptions
+from tests.models.encoded_tables import TABLES, encoded_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from augment.data import Layout
+    from augment.models import Trainable
+
+MAKERS: dict[str, Callable[[Layout, int], Trainable]] = {
+    "vae": lambda layout, seed: Vae(
+        layout,
+        VaeOptions(latent_dim=3, hidden=16, dropout=0.1, blur=0.05, mask_rate=0.2),
+        torch.Generator().manual_seed(seed),
+    ),
+    "denoiser": lambda layout, seed: Denoiser(
+        layout, DenoiserOptions(hidden=16, blur=0.05), torch.Generator().manual_seed(seed)
+    ),
+}
+
+
+@pytest.fixture(params=TABLES)
+def table(request: pytest.FixtureRequest) -> tuple[Layout, Batch]:
+    """Each layout with 64 records."""
+    layout, encoded = encoded_table(request.param)
+    return layout, Batch.from_encoded(encoded)
+
+
+@pytest.fixture(params=MAKERS)
+def make(request: pytest.FixtureRequest) -> Callable[[Layout, int], Trainable]:
+    """Each model's maker, from a layout and a seed."""
+    return MAKERS[request.param]
