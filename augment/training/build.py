@@ -62,7 +62,6 @@ def build_bundle(
     """
     started, watcher = time.monotonic(), watcher or Watcher()
     _require_name(name)
-    require_publishable(out)
     device = choose_device(config).type
     table = conform(table, schema)
     _require_rows(table)
@@ -70,6 +69,7 @@ def build_bundle(
     codec = Codec.fit(table, schema)
     layout, (encoded, _) = codec.layout, codec.encode(table)
     _require_columns(layout)
+    require_publishable(out)
     run = RunDirectory.create(run_dir, config, schema, device) if run_dir is not None else None
     trained = train_models(encoded, layout, config, _Recorder(watcher, run))
     if run is not None:
