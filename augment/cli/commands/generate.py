@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from augment.cli.console import say
 from augment.cli.options import DEFAULT_MODELS, ModelName, Models, Out, Server, Threads, Version
 
 __all__ = ["generate"]
@@ -55,9 +54,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options
     with open_source(Where(name, models, server, version, threads)) as source:
         facts = source.facts
         check_output(out, facts.schema)
-        if seed is None:
-            seed = secrets.randbits(32)
-            say(f"seed {seed} was drawn; --seed {seed} gives these records again")
+        seed = secrets.randbits(32) if seed is None else seed
         tables = source.generate(rows, seed=seed, offset=offset, sampler=sampler)
         written = write_batches(out, facts.schema, counted(tables, rows), formats_of(facts.schema))
     typer.echo(f"wrote {written:,} records of {facts.name}/{facts.version} with seed {seed} to {out}")
