@@ -55,7 +55,7 @@ def test_a_drawn_seed_is_told_and_gives_the_rows_again(tmp_path: Path, models: P
     """Without --seed one is drawn, and told so that the rows can be had again."""
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     ran = augment("generate", "flat", "--rows", 20, "--out", first, "--models", models)
-    seed = ran.err.split("--seed ")[1].split()[0]
+    seed = ran.out.split("with seed ")[1].split()[0]
     augment("generate", "flat", "--rows", 20, "--seed", seed, "--out", second, "--models", models)
     assert first.read_bytes() == second.read_bytes()
 
