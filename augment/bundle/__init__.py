@@ -11,6 +11,7 @@ from augment.bundle.manifest import (
     GraphInfo,
     Manifest,
     ModelReport,
+    Stepwise,
     TensorInfo,
     TrainingReport,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
+    "Stepwise",
     "TensorInfo",
     "TrainingReport",
     "find_bundle",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from augment.bundle.golden import GoldenCase, golden_to_bytes
 from augment.bundle.graph_scan import scan_graph
 from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE
-from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, TrainingReport
+from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Stepwise, TrainingReport
 from augment.errors import PublishError
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ class BundleDraft:
         encoding: How columns become tokens, residuals and arrays, and back.
         graphs: ONNX files by role, e.g. `decode`; weights inside.
         block_rows: Rows of one noise block.
-        samplers: Ways to generate, the default first; sampler `x` needs the graph `x_sample`.
+        samplers: Ways to generate, the default first; sampler `x` needs the graph `x_sample`, or those of
+            `stepwise`.
         latent_dim: Width of the latent space; 0 where no graph has one.
         golden: Recorded inputs and outputs, at least one case a graph.
         training: How it was trained.
         quality: Figures measured at training time.
         producer: Versions of the software that made it; this library's own is added.
+        stepwise: The samplers that make records column by column.
     """
 
     schema: Schema
@@ -51,6 +53,7 @@ class BundleDraft:
     training: TrainingReport
     quality: Mapping[str, float]
     producer: Mapping[str, str] = field(default_factory=dict)
+    stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -83,6 +86,7 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         encoding=draft.encoding,
         graphs={role: _graph_info(role, data) for role, data in draft.graphs.items()},
         samplers=tuple(draft.samplers),
+        stepwise=dict(draft.stepwise),
         latent_dim=draft.latent_dim,
         training=draft.training,
         quality=dict(draft.quality),

@@ -23,7 +23,7 @@ __all__ = [
     "VERSION_PATTERN",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 GOLDEN_FILE = "golden.arrow"
 GRAPH_SUFFIX = ".onnx"

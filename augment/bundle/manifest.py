@@ -25,6 +25,7 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
+    "Stepwise",
     "TensorInfo",
     "TrainingReport",
     "canonical_json",
@@ -91,6 +92,31 @@ class TrainingReport(_Part):
     config: dict[str, JsonValue]
 
 
+class Stepwise(_Part):
+    """A sampler that makes records column by column, by the graphs `<sampler>_start` and so on.
+
+    Attributes:
+        order: The token columns in the order in which they are made.
+        groups: The token columns that each graph `<sampler>_draw_<g>` draws, by their places in it.
+    """
+
+    order: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    @model_validator(mode="after")
+    def _columns_are_each_made_once(self) -> Stepwise:
+        drawn = sorted(column for group in self.groups for column in group)
+        if sorted(self.order) != drawn or drawn != list(range(len(drawn))):
+            msg = f"order and groups must name each column once, got {self.order} and {self.groups}"
+            raise ValueError(msg)
+        return self
+
+    def roles(self, sampler: str) -> tuple[str, ...]:
+        """Return the graphs that the sampler needs."""
+        draws = (f"{sampler}_draw_{group}" for group in range(len(self.groups)))
+        return (f"{sampler}_start", f"{sampler}_hidden", f"{sampler}_absorb", *draws)
+
+
 class Manifest(_Part):
     """All that a bundle says in names; its graphs speak numbers only.
 
@@ -103,7 +129,9 @@ class Manifest(_Part):
         record_schema: The columns (`schema` in the file).
         encoding: How columns become tokens, residuals and arrays, and back.
         graphs: The graphs by role.
-        samplers: Ways to generate, the default first; sampler `x` is the graph `x_sample`.
+        samplers: Ways to generate, the default first; sampler `x` is the graph `x_sample`, or one of
+            `stepwise`.
+        stepwise: The samplers that make records column by column.
         latent_dim: Width of the latent space; 0 where no graph has one.
         golden: The file of recorded inputs and outputs.
         training: How it was trained.
@@ -113,7 +141,7 @@ class Manifest(_Part):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     name: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
     created_at: Moment
     producer: dict[str, str]
@@ -122,6 +150,7 @@ class Manifest(_Part):
     encoding: EncodingTables
     graphs: dict[Role, GraphInfo] = Field(min_length=1, max_length=MAX_GRAPHS)
     samplers: tuple[str, ...]
+    stepwise: dict[Role, Stepwise]
     latent_dim: int = Field(ge=0)
     golden: Literal["golden.arrow"] = "golden.arrow"
     training: TrainingReport
@@ -143,13 +172,22 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _samplers_have_graphs(self) -> Manifest:
         for sampler in self.samplers:
-            if f"{sampler}_sample" not in self.graphs:
-                msg = f"samplers: {sampler!r} must have a graph {sampler}_sample"
-                raise ValueError(msg)
+            for role in self.sampler_roles(sampler):
+                if role not in self.graphs:
+                    msg = f"samplers: {sampler!r} must have a graph {role}"
+                    raise ValueError(msg)
+        if unknown := sorted(set(self.stepwise) - set(self.samplers)):
+            msg = f"stepwise must only name samplers, got {unknown}"
+            raise ValueError(msg)
         if len(set(self.samplers)) != len(self.samplers):
             msg = f"samplers must be unique, got {list(self.samplers)}"
             raise ValueError(msg)
         return self
+
+    def sampler_roles(self, sampler: str) -> tuple[str, ...]:
+        """Return the graphs that a sampler needs."""
+        plan = self.stepwise.get(sampler)
+        return plan.roles(sampler) if plan is not None else (f"{sampler}_sample",)
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: equal manifests give equal bytes."""

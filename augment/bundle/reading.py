@@ -128,6 +128,9 @@ def _manifest_of(raw: bytes, path: Path) -> Manifest:
     if version > FORMAT_VERSION:
         rule = f"format_version must be at most {FORMAT_VERSION}, got {version}"
         raise BundleVersionError(path, f"{rule}. Open it with a newer augment-service")
+    if version < FORMAT_VERSION:
+        rule = f"format_version must be {FORMAT_VERSION}, got {version}"
+        raise BundleVersionError(path, f"{rule}. Train the model again with this augment-service")
     try:
         manifest = Manifest.model_validate_json(raw)
         canonical = manifest.to_bytes()

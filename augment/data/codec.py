@@ -99,6 +99,7 @@ class Codec:
             ranks=tuple(scale.ranks for scale in scales),
             values=tuple(scale.values for scale in scales),
             frequencies=tuple(_frequencies(table.counts) for table in tables),
+            wide=tuple(scale.wide for scale in scales),
             array_names=tuple(self._arrays),
             array_shapes=tuple(_shape(by_name[name]) for name in self._arrays),
         )

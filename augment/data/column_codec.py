@@ -39,16 +39,23 @@ class Scale:
         ordered: Tokens stand for increasing values.
         ranks: float32, shape (vocab, 2).
         values: float32, shape (vocab,).
+        wide: Booleans, shape (vocab,).
     """
 
     ordered: bool
     ranks: NDArray[np.float32]
     values: NDArray[np.float32]
+    wide: NDArray[np.bool_]
 
     @classmethod
     def none(cls, vocab: int) -> Scale:
         """Return the scale of tokens without an order."""
-        return cls(ordered=False, ranks=np.zeros((vocab, 2), np.float32), values=np.zeros(vocab, np.float32))
+        return cls(
+            ordered=False,
+            ranks=np.zeros((vocab, 2), np.float32),
+            values=np.zeros(vocab, np.float32),
+            wide=np.zeros(vocab, np.bool_),
+        )
 
 
 class ColumnCodec(Protocol):

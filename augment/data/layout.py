@@ -29,6 +29,8 @@ class Layout:
             and unit variance over present training cells, clipped to [-8, 8]) at the token's middle.
             Zeros for unordered columns and for token 0.
         frequencies: For each token column, float32 of shape (vocab,): share of training rows.
+        wide: For each token column, booleans of shape (vocab,): the token is a bin of several ordered
+            values, which its residual tells apart.
         array_names: The array columns, in file order.
         array_shapes: Their shapes.
     """
@@ -40,6 +42,7 @@ class Layout:
     ranks: tuple[NDArray[np.float32], ...]
     values: tuple[NDArray[np.float32], ...]
     frequencies: tuple[NDArray[np.float32], ...]
+    wide: tuple[NDArray[np.bool_], ...]
     array_names: tuple[str, ...]
     array_shapes: tuple[tuple[int, ...], ...]
 

@@ -49,7 +49,8 @@ class _NumericCodec(ABC):
         scaled = (middle.astype(np.float64) - self.table.mean) / (self.table.deviation or 1.0)
         values = np.clip(scaled, -_CLIP, _CLIP).astype(np.float32)
         values[0] = 0
-        return Scale(ordered=True, ranks=ranks_of(self.table.counts), values=values)
+        wide = np.array((0, *self.table.widths)) > 0
+        return Scale(ordered=True, ranks=ranks_of(self.table.counts), values=values, wide=wide)
 
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode cells of the column's type; beyond the training range they count as its ends.

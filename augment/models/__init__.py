@@ -5,6 +5,7 @@ from __future__ import annotations
 from augment.models.batch import Batch, LossParts
 from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
+from augment.models.generation import generation_graphs
 from augment.models.graphs import denoiser_graphs, vae_graphs
 from augment.models.priors import GaussianMixture, Prior, StandardNormal
 from augment.models.trainable import Graph, Port, Trainable
@@ -29,5 +30,6 @@ __all__ = [
     "Vae",
     "VaeOptions",
     "denoiser_graphs",
+    "generation_graphs",
     "vae_graphs",
 ]

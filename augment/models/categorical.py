@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
 
-__all__ = ["BestTokens", "CategoricalHead"]
+__all__ = ["BestTokens", "CategoricalHead", "draw_tokens"]
 
 _MANY_TOKENS = 512
 _FACTOR_WIDTH = 64
@@ -156,6 +156,21 @@ class CategoricalHead(nn.Module):
             torch.where(gone, 0.5, residuals),
             torch.where(gone, absent, probability * (1 - absent) if missing else probability),
         )
+
+
+def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> Tensor:
+    """Draw one column's tokens of those allowed: logits (N, V), weights (1, V), uniforms (N,) to int32 (N,).
+
+    Args:
+        logits: With the weights added.
+        log_weights: -1e9 where a token must never be drawn; at least one may be.
+        token_u: In (0, 1).
+    """
+    vocabulary = torch.arange(logits.shape[1], dtype=torch.int32, device=logits.device)
+    last = torch.where(log_weights > _NEVER / 2, vocabulary, 0).max(1).values
+    cumulative = torch.softmax(logits, dim=1).cumsum(1)
+    drawn = (cumulative < token_u.unsqueeze(1)).sum(1, dtype=torch.int32)
+    return torch.minimum(drawn, last.to(torch.int32))
 
 
 def _mode(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What happens to clean records in the training of a denoiser."""
+"""What is spoilt in the training records of a denoiser."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ __all__ = ["Corruption", "CorruptionOptions", "corrupt"]
 
 @dataclass(frozen=True)
 class CorruptionOptions:
-    """How much is hidden and spoilt.
+    """How much is spoilt.
 
     Attributes:
-        doubt_share: Share of the records whose given cells may be wrong; in the others they are right.
         max_swap_rate: In a doubted record each given cell is another record's with a probability drawn
             from U(0, `max_swap_rate`).
         noise_share: Share of the doubted arrays that get Gaussian noise.
@@ -30,7 +29,6 @@ class CorruptionOptions:
             array column.
     """
 
-    doubt_share: float = 0.5
     max_swap_rate: float = 0.3
     noise_share: float = 0.5
     max_noise: float = 1.0
@@ -42,45 +40,28 @@ class Corruption:
 
     Attributes:
         batch: The spoilt records.
-        observed: 1 where a cell is given, 0 where it is hidden: float32, (N, C).
-        doubt: 1 where the given cells may be wrong: float32, (N, 1).
         intact: 1 where a cell still says what it said: float32, (N, C).
     """
 
     batch: Batch
-    observed: Tensor
-    doubt: Tensor
     intact: Tensor
 
 
 def corrupt(
-    batch: Batch, spans: tuple[ArraySpan, ...], options: CorruptionOptions, generator: torch.Generator
+    batch: Batch,
+    doubt: Tensor,
+    spans: tuple[ArraySpan, ...],
+    options: CorruptionOptions,
+    generator: torch.Generator,
 ) -> Corruption:
-    """Hide some columns of each record and spoil some cells of the doubted ones."""
+    """Spoil some cells of the records whose `doubt` (N, 1) is 1."""
     rows, columns, device = *batch.tokens.shape, batch.tokens.device
-    uniform = torch.rand((rows, 4), generator=generator, device=device)
-    doubt = (uniform[:, :1] < options.doubt_share).float()
-    observed = _observed(uniform[:, 1:2], doubt, columns, generator)
-    swap_rate = doubt * uniform[:, 2:3] * options.max_swap_rate
-    swapped = torch.rand((rows, columns), generator=generator, device=device) < swap_rate
+    rate = doubt * torch.rand((rows, 1), generator=generator, device=device) * options.max_swap_rate
+    swapped = torch.rand((rows, columns), generator=generator, device=device) < rate
     other = batch.rows(torch.randint(rows, (rows,), generator=generator, device=device))
     spoilt, changed = _swap(batch, other, swapped, spans)
     spoilt, noised = _add_noise(spoilt, doubt, spans, options, generator)
-    return Corruption(spoilt, observed, doubt, 1 - torch.maximum(changed, noised))
-
-
-def _observed(uniform: Tensor, doubt: Tensor, columns: int, generator: torch.Generator) -> Tensor:
-    """Choose the given cells, (N, C).
-
-    Of C columns 1 to C are hidden, each number as likely, as generation needs. Of a doubted record 0 to
-    C, most often few, as repairing and imputing need: its uniform number is squared.
-    """
-    any_number = 1 + (uniform * columns).floor()
-    mostly_few = (uniform.square() * (columns + 1)).floor()
-    hidden = torch.where(doubt > 0, mostly_few, any_number)
-    shape = (len(uniform), columns)
-    order = torch.rand(shape, generator=generator, device=uniform.device).argsort(1).argsort(1)
-    return (order >= hidden).float()
+    return Corruption(spoilt, 1 - torch.maximum(changed, noised))
 
 
 def _swap(batch: Batch, other: Batch, swapped: Tensor, spans: tuple[ArraySpan, ...]) -> tuple[Batch, Tensor]:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from augment.models.categorical import CategoricalHead
     from augment.models.columns import ArraySpan
+    from augment.models.within_bin import WithinBin
 
-__all__ = ["Best", "Noise", "RecordDistribution", "RecordShape"]
+__all__ = ["Best", "Inside", "Noise", "RecordDistribution", "RecordShape"]
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -65,6 +66,14 @@ class RecordShape:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """Where inside their bins numbers lie: the densities' module, and what it says of each record."""
+
+    densities: WithinBin
+    context: Tensor
+
+
+@dataclass(frozen=True)
 class RecordDistribution:
     """A distribution over records of N rows.
 
@@ -72,6 +81,7 @@ class RecordDistribution:
         shape: How a record's parts lie.
         heads: The groups of token columns.
         logits: Of each group, shape (N, K, V).
+        inside: Densities inside bins; None where no token is a bin of several values.
         mean: Of the array elements, shape (N, D).
         scale: Their standard deviations, shape (N, D).
     """
@@ -79,6 +89,7 @@ class RecordDistribution:
     shape: RecordShape
     heads: tuple[CategoricalHead, ...]
     logits: tuple[Tensor, ...]
+    inside: Inside | None
     mean: Tensor
     scale: Tensor
 
@@ -99,7 +110,7 @@ class RecordDistribution:
     def nll(self, batch: Batch, *, blur: bool = False) -> Tensor:
         """Return the negative log-likelihood of each cell in nats: (N, C).
 
-        An array's elements count in its presence column, where it is present.
+        That of a number is a density by rank inside its bin. An array's elements count in its presence column, where it is present.
 
         Args:
             batch: The records.
@@ -107,6 +118,8 @@ class RecordDistribution:
         """
         groups = zip(self.heads, self.logits, strict=True)
         cells = self._in_order([head.nll(logits, batch.tokens, blur=blur) for head, logits in groups])
+        if self.inside is not None:
+            cells = cells + self.inside.densities.nll(self.inside.context, batch.tokens, batch.residuals)
         if not self.shape.spans:
             return cells
         first = self.shape.spans[0].presence
@@ -115,10 +128,11 @@ class RecordDistribution:
         return torch.cat([cells[:, :first], arrays], dim=1)
 
     def draw(self, noise: Noise) -> Batch:
-        """Draw records: tokens by the inverse of their cumulative distribution, arrays as Gaussians."""
+        """Draw records: tokens and places in bins by inverse cumulative distributions, arrays as Gaussians."""
         groups = zip(self.heads, self.logits, strict=True)
         tokens = self._in_order([head.draw(logits, noise.token_u) for head, logits in groups])
-        return Batch(tokens, noise.residual_u, self._where_present(tokens, noise.array_normal))
+        residuals = self._placed(tokens, noise.residual_u)
+        return Batch(tokens, residuals, self._where_present(tokens, noise.array_normal))
 
     def best(self, *, missing: bool) -> Best:
         """Return medians of ordered columns, the most likely tokens of the others, means of arrays.
@@ -129,9 +143,15 @@ class RecordDistribution:
         groups = zip(self.heads, self.logits, strict=True)
         best = [head.best(logits, missing=missing) for head, logits in groups]
         tokens = self._in_order([group.tokens for group in best])
-        residuals = self._in_order([group.residuals for group in best])
+        residuals = self._placed(tokens, self._in_order([group.residuals for group in best]))
         probability = self._in_order([group.probability for group in best])
         return Best(Batch(tokens, residuals, self._where_present(tokens, None)), probability)
+
+    def _placed(self, tokens: Tensor, quantile: Tensor) -> Tensor:
+        """Return where inside the tokens' bins the quantiles (N, C) lie: (N, C)."""
+        if self.inside is None:
+            return quantile
+        return self.inside.densities.place(self.inside.context, tokens, quantile)
 
     def _in_order(self, groups: list[Tensor]) -> Tensor:
         """Put the groups' columns (N, K) into the order of the record: (N, C)."""

@@ -78,13 +78,42 @@ class RecordEmbedding(nn.Module):
         unknown = (batch.tokens == 0).to(observed.dtype) * self.known
         return observed * (1 - unknown)
 
-    def _numbers(self, batch: Batch, packed: Tensor, observed: Tensor) -> Tensor:
-        """Return the features of ordered columns: (N, columns * features); missing cells are zeros."""
-        present = (batch.tokens > 0).to(observed.dtype) * observed
-        looked_up = functional.embedding(packed.index_select(1, self.ordered), self.numbers)
+    def number_features(self, packed: Tensor, residuals: Tensor, present: Tensor) -> Tensor:
+        """Return what cells say by value: packed tokens, residuals and presence (...) to (..., 14)."""
+        looked_up = functional.embedding(packed, self.numbers)
         low, width, value = torch.split(looked_up, 1, dim=-1)
-        rank = low + batch.residuals.index_select(1, self.ordered).unsqueeze(-1) * width
+        rank = low + residuals.unsqueeze(-1) * width
         octaves = torch.pi * 2.0 ** torch.arange(_OCTAVES, device=rank.device)
         angles = rank * octaves
         features = torch.cat([rank, value, angles.sin(), angles.cos()], dim=-1)
-        return (features * present.index_select(1, self.ordered).unsqueeze(-1)).flatten(1)
+        return features * present.unsqueeze(-1)
+
+    def folded(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a linear map of the embedding cell by cell.
+
+        Args:
+            weight: Of a linear map whose first inputs are this embedding: (H, `width` or more).
+
+        Returns:
+            What each observed token gives, (tokens of all columns, H), zeros for one that says "unknown";
+            and the weights of each column's number features, (C, 14, H), zeros for unordered columns.
+        """
+        sizes = torch.diff(self.offsets, append=torch.tensor([len(self.tokens.weight)]))
+        columns, token_width = len(sizes), self.tokens.weight.shape[1]
+        owner = torch.arange(columns).repeat_interleave(sizes)
+        flags = columns * token_width
+        by_token = weight[:, :flags].reshape(len(weight), columns, token_width)[:, owner]
+        table = torch.einsum("hvt,vt->vh", by_token, self.tokens.weight.detach())
+        table += weight[:, flags : flags + columns].T[owner]
+        table[self.offsets.long()] *= (1 - self.known).unsqueeze(1)
+        numbers = torch.zeros(columns, _NUMBER_FEATURES, len(weight))
+        first = flags + columns
+        ordered = weight[:, first : first + len(self.ordered) * _NUMBER_FEATURES]
+        numbers[self.ordered] = ordered.T.reshape(len(self.ordered), _NUMBER_FEATURES, len(weight))
+        return table, numbers
+
+    def _numbers(self, batch: Batch, packed: Tensor, observed: Tensor) -> Tensor:
+        """Return the features of ordered columns: (N, columns * features); missing cells are zeros."""
+        present = (batch.tokens > 0).to(observed.dtype) * observed
+        chosen = (packed, batch.residuals, present)
+        return self.number_features(*(part.index_select(1, self.ordered) for part in chosen)).flatten(1)

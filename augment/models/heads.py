@@ -11,7 +11,8 @@ from torch.nn import functional
 from augment.models.blocks import linear
 from augment.models.categorical import CategoricalHead
 from augment.models.columns import array_spans, column_groups, element_columns
-from augment.models.distribution import RecordDistribution, RecordShape
+from augment.models.distribution import Inside, RecordDistribution, RecordShape
+from augment.models.within_bin import WithinBin, wide_columns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,6 +65,7 @@ class RecordHead(nn.Module):
         self.tokens = nn.ModuleList(
             CategoricalHead(layout, group, width, blur=blur, generator=generator) for group in groups
         )
+        self.within = WithinBin(layout, width, generator) if wide_columns(layout) else None
         self.arrays = GaussianHead(layout, width, generator) if layout.array_width else None
         self.spans = array_spans(layout)
         side_by_side = torch.tensor([column for group in groups for column in group])
@@ -76,7 +78,8 @@ class RecordHead(nn.Module):
         mean, scale = self.arrays(hidden) if self.arrays is not None else (empty, empty)
         logits = tuple(head(hidden) for head in self.groups)
         shape = RecordShape(self.places, self.spans, self.owners)
-        return RecordDistribution(shape, self.groups, logits, mean, scale)
+        inside = Inside(self.within, self.within(hidden)) if self.within is not None else None
+        return RecordDistribution(shape, self.groups, logits, inside, mean, scale)
 
     @property
     def groups(self) -> tuple[CategoricalHead, ...]:

@@ -33,16 +33,21 @@ class Trainable(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a graph. Its shape is (N, `width`), or (N,) where `width` is None."""
+    """An input or output of a graph. Its shape is (N, `width`), or (N,) where `width` is None.
+
+    N is any number of rows, or `rows` where that is given: what is said once for all of them.
+    """
 
     name: str
     dtype: Literal["int32", "float32"]
     width: int | None
+    rows: int | None = None
 
     @property
     def shape(self) -> tuple[int | str, ...]:
         """The shape with the batch axis by name, e.g. `("batch", 15)`."""
-        return ("batch",) if self.width is None else ("batch", self.width)
+        first = "batch" if self.rows is None else self.rows
+        return (first,) if self.width is None else (first, self.width)
 
 
 @dataclass(frozen=True)

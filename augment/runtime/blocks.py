@@ -19,18 +19,20 @@ __all__ = ["run_in_blocks"]
 def run_in_blocks(
     graph: Graph, inputs: Mapping[str, NDArray[Any]], *, block_rows: int
 ) -> dict[str, NDArray[Any]]:
-    """Return the outputs for all rows of `inputs`.
+    """Return the outputs for all rows of `inputs`, but for those that are said once for all rows.
 
     The last block is filled up by repeating its last row; what comes of these is cut off. One shape
     for all calls keeps onnxruntime's memory from growing and its arithmetic from changing with the
     number of rows asked for.
     """
-    rows = len(next(iter(inputs.values())))
+    once = {info.name for info in graph.info.inputs if isinstance(info.shape[0], int)}
+    by_row = {name: array for name, array in inputs.items() if name not in once}
+    rows = len(next(iter(by_row.values())))
     parts = []
     for start in range(0, rows, block_rows):
         count = min(block_rows, rows - start)
-        block = {name: _filled(array[start : start + count], block_rows) for name, array in inputs.items()}
-        outputs = graph.run(block)
+        block = {name: _filled(array[start : start + count], block_rows) for name, array in by_row.items()}
+        outputs = graph.run({name: inputs[name] for name in once} | block)
         parts.append({name: array[:count] for name, array in outputs.items()})
     if len(parts) == 1:
         return parts[0]

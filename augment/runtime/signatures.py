@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING
 from augment.runtime.noise import NORMAL_SUFFIX, UNIFORM_SUFFIX
 
 if TYPE_CHECKING:
-    from augment.bundle import GraphInfo, Manifest, TensorInfo
+    from augment.bundle import GraphInfo, Manifest, Stepwise, TensorInfo
     from augment.data import Layout
 
 __all__ = ["signature_fault"]
 
 _Tensors = dict[str, tuple[str, tuple[int, ...]]]
+_Once = _Tensors
 """By name: the dtype, and the shape without the rows."""
 
 
 def signature_fault(manifest: Manifest, layout: Layout) -> str:
     """Say which graph does not fit records of this layout; empty text where all do."""
+    stepwise = {
+        role: _stepwise_fault(role.removeprefix(f"{sampler}_"), info, plan, layout, manifest)
+        for sampler, plan in manifest.stepwise.items()
+        for role in plan.roles(sampler)
+        for info in (manifest.graphs[role],)
+    }
     for role, info in manifest.graphs.items():
-        if role.endswith("_sample") and role.removesuffix("_sample") in manifest.samplers:
+        if role in stepwise:
+            fault = stepwise[role]
+        elif role.endswith("_sample") and role.removesuffix("_sample") in manifest.samplers:
             fault = _noise_fault(info) or _fault("outputs", info.outputs, _records(layout))
         else:
             fault = _role_fault(role, info, layout, manifest.latent_dim)
@@ -49,6 +58,43 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
     return _fault("inputs", info.inputs, inputs) or _fault("outputs", info.outputs, outputs)
 
 
+def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, manifest: Manifest) -> str:
+    """Say how one of the graphs of a stepwise sampler does not fit; its width is any, but one for all."""
+    columns, rows = len(layout.names), ("float32", ())
+    if len(plan.order) != columns or layout.array_width:
+        return f"the order must name {columns} columns and no arrays, got {list(plan.order)}"
+    state: _Tensors = {"state": ("float32", (_state_width(info, manifest),))}
+    hidden = {"hidden": state["state"]}
+    cell: _Tensors = {"tokens": ("int32", ()), "residuals": rows}
+    if part.startswith("draw_"):
+        group = plan.groups[int(part.removeprefix("draw_"))]
+        bounds = max(layout.vocab_sizes[column] for column in group)
+        once: _Once = {name: ("float32", (bounds,)) for name in ("log_weights", "low", "high")}
+        inputs = hidden | {"token_u": rows, "residual_u": rows}
+        once |= {"place": ("int32", ())}
+        return _fault("inputs", info.inputs, inputs, once) or _fault(
+            "outputs", info.outputs, cell | {"log_mass": rows}
+        )
+    records = _records(layout) | {"observed": ("float32", (columns,))}
+    column: _Once = {"column": ("int32", ())}
+    parts: dict[str, tuple[_Tensors, _Once, _Tensors]] = {
+        "start": (records, {}, state),
+        "hidden": (state, column, hidden),
+        "absorb": (state | cell | {"fresh": rows}, column, {"next_state": state["state"]}),
+    }
+    inputs, once, outputs = parts[part]
+    return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
+
+
+def _state_width(info: GraphInfo, manifest: Manifest) -> int:
+    """Return the width of a stepwise sampler's state."""
+    for tensor in (*info.inputs, *info.outputs):
+        if tensor.name in {"state", "hidden"} and isinstance(tensor.shape[-1], int):
+            return tensor.shape[-1]
+    del manifest
+    return 0
+
+
 def _records(layout: Layout) -> _Tensors:
     """Return the tensors that are records; arrays only where there are some."""
     columns, width = len(layout.names), layout.array_width
@@ -56,10 +102,13 @@ def _records(layout: Layout) -> _Tensors:
     return records | ({"arrays": ("float32", (width,))} if width else {})
 
 
-def _fault(what: str, infos: tuple[TensorInfo, ...], wanted: _Tensors) -> str:
-    """Say how tensors are not those wanted."""
+def _fault(what: str, infos: tuple[TensorInfo, ...], wanted: _Tensors, once: _Once | None = None) -> str:
+    """Say how tensors are not those wanted: `wanted` for each row, `once` for all rows together."""
     found = {info.name: (info.dtype, info.shape[1:]) for info in infos if _has_free_rows(info)}
-    return "" if found == wanted and len(infos) == len(found) else f"{what} must be {wanted}, got {found}"
+    said = {info.name: (info.dtype, info.shape[1:]) for info in infos if info.shape[:1] == (1,)}
+    if found == wanted and said == (once or {}) and len(infos) == len(found) + len(said):
+        return ""
+    return f"{what} must be {wanted} and once {once or {}}, got {found} and {said}"
 
 
 def _noise_fault(info: GraphInfo) -> str:

@@ -130,13 +130,15 @@ def _draft(
     exported = export_graphs(
         graphs, Batch.from_encoded(encoded), block_rows=config.block_rows, seed=config.seed
     )
+    stepwise = {sampler: plan for one in finished for sampler, plan in one.stepwise.items()}
     quality = {f"{name}.heldout_loss": model.report.heldout_loss for name, model in trained.items()}
     return BundleDraft(
         schema=codec.schema,
         encoding=codec.tables,
         graphs=exported.graphs,
         block_rows=config.block_rows,
-        samplers=[sampler for one in finished for sampler in one.samplers],
+        samplers=[*stepwise, *(sampler for one in finished for sampler in one.samplers)],
+        stepwise=stepwise,
         latent_dim=max(one.latent_dim for one in finished),
         golden=exported.golden,
         training=report,

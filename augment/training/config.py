@@ -72,7 +72,10 @@ class DenoiserConfig(_ModelConfig):
     """The denoising autoencoder.
 
     Attributes:
-        doubt_share: Share of the training records whose given cells may be wrong.
+        generate_share: Share of the training records that are made from nothing, column by column.
+        condition_share: Share that is made likewise, but with some other columns given; both together
+            are at most 1. All others are imputed and repaired.
+        doubt_share: Share of those others whose given cells may be wrong.
         max_swap_rate: Highest share of wrong cells in such a record.
         noise_share: Share of such records' arrays that get Gaussian noise.
         max_noise: Its highest standard deviation, in those of the column.
@@ -83,7 +86,9 @@ class DenoiserConfig(_ModelConfig):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     blur_rows: float = Field(default=5.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    doubt_share: float = Field(default=0.5, ge=0, le=1)
+    generate_share: float = Field(default=0.5, ge=0, le=1)
+    condition_share: float = Field(default=0.2, ge=0, le=1)
+    doubt_share: float = Field(default=0.7, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)
     max_noise: float = Field(default=1.0, ge=0, le=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import logging
 import warnings
@@ -53,7 +54,7 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
                 opset_version=OPSET,
                 input_names=[port.name for port in graph.inputs],
                 output_names=[port.name for port in graph.outputs],
-                dynamic_shapes=(tuple({0: batch} for _ in example),),
+                dynamic_shapes=_free_sides(graph, batch),
                 external_data=False,
                 verbose=False,
             )
@@ -61,6 +62,16 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
         raise ExportError(f"{graph.role}: torch cannot export it: {exc}") from exc
     assert program is not None  # noqa: S101 - so it is with dynamo=True
     return program.model_proto
+
+
+def _free_sides(graph: Graph, batch: object) -> object:
+    """Return which sides of each input are free, in the shape of the arguments of `forward`."""
+    sides = [{0: batch} if port.rows is None else None for port in graph.inputs]
+    names = list(inspect.signature(graph.module.forward).parameters.values())
+    fixed = [name for name in names if name.kind is not inspect.Parameter.VAR_POSITIONAL]
+    if len(fixed) == len(names):
+        return tuple(sides)
+    return (*sides[: len(fixed)], tuple(sides[len(fixed) :]))
 
 
 @contextlib.contextmanager

@@ -13,20 +13,38 @@ __all__ = ["TABLES", "Column", "encoded_table"]
 
 @dataclass(frozen=True)
 class Column:
-    """A token column: `values` tokens beside "missing", of which a share of the cells are `missing`."""
+    """A token column: `values` tokens beside "missing", of which a share of the cells are `missing`.
+
+    Every second token of a `wide` one is a bin of several values.
+    """
 
     values: int
     ordered: bool = False
     missing: float = 0.0
+    wide: bool = False
 
 
 TABLES: dict[str, tuple[tuple[Column, ...], tuple[tuple[int, ...], ...]]] = {
     "mixed": (
-        (Column(3), Column(12, ordered=True), Column(5, missing=0.2), Column(20, ordered=True, missing=0.3)),
+        (
+            Column(3),
+            Column(12, ordered=True),
+            Column(5, missing=0.2),
+            Column(20, ordered=True, missing=0.3, wide=True),
+        ),
         ((2, 3),),
     ),
+    "mixed tables": (
+        (
+            Column(3),
+            Column(12, ordered=True),
+            Column(5, missing=0.2),
+            Column(20, ordered=True, missing=0.3, wide=True),
+        ),
+        (),
+    ),
     "categories": ((Column(2), Column(7), Column(40, missing=0.1)), ()),
-    "numbers": ((Column(10, ordered=True), Column(48, ordered=True, missing=0.5)), ()),
+    "numbers": ((Column(10, ordered=True), Column(48, ordered=True, missing=0.5, wide=True)), ()),
     "arrays": ((), ((4,), (2, 2))),
     "one column": ((Column(4),), ()),
     "constant column": ((Column(1), Column(1, ordered=True)), ()),
@@ -69,6 +87,7 @@ def _layout(columns: tuple[Column, ...], shapes: tuple[tuple[int, ...], ...], to
             (np.bincount(tokens[:, i], minlength=size) / len(tokens)).astype(np.float32)
             for i, size in enumerate(sizes)
         ),
+        wide=tuple(column.wide & (np.arange(column.values + 1) % 2 == 1) for column in columns),
         array_names=tuple(f"column_{len(columns) - len(shapes) + i}" for i in range(len(shapes))),
         array_shapes=shapes,
     )

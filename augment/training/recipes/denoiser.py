@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from augment.models import Denoiser, DenoiserOptions, denoiser_graphs
+from augment.bundle import Stepwise
+from augment.models import Denoiser, DenoiserOptions, denoiser_graphs, generation_graphs
 from augment.models.corruption import CorruptionOptions
+from augment.models.masking import MaskingOptions
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import hidden_width
 
@@ -22,13 +24,17 @@ _WIDEST = 384
 
 
 class DenoiserRecipe:
-    """Makes a `Denoiser`; exports `denoise`."""
+    """Makes a `Denoiser`; exports `denoise` and, for tables, the sampler `denoiser`."""
 
     def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Denoiser:
         """Return a new denoiser."""
         chosen = config.denoiser
-        corruption = CorruptionOptions(
+        masking = MaskingOptions(
+            generate_share=chosen.generate_share,
+            condition_share=chosen.condition_share,
             doubt_share=chosen.doubt_share,
+        )
+        corruption = CorruptionOptions(
             max_swap_rate=chosen.max_swap_rate,
             noise_share=chosen.noise_share,
             max_noise=chosen.max_noise,
@@ -39,6 +45,7 @@ class DenoiserRecipe:
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
             observed_weight=chosen.observed_weight,
+            masking=masking,
             corruption=corruption,
         )
         return Denoiser(layout, options, generator)
@@ -48,7 +55,12 @@ class DenoiserRecipe:
         return config.denoiser.learning_rate
 
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
-        """Return its graph."""
+        """Return its graphs. Records with arrays are not made column by column: their pixels depend on each other."""
         del train, config
         assert isinstance(model, Denoiser)  # noqa: S101 - made by `make`
-        return Finished(denoiser_graphs(model, layout))
+        if layout.array_width:
+            return Finished(denoiser_graphs(model, layout))
+        groups = tuple(tuple(head.index.tolist()) for head in model.head.groups)
+        plan = Stepwise(order=tuple(model.order.tolist()), groups=groups)
+        graphs = (*denoiser_graphs(model, layout), *generation_graphs(model, layout))
+        return Finished(graphs, stepwise={"denoiser": plan})

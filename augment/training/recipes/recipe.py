@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from augment.bundle import Stepwise
     from augment.data.layout import Layout
     from augment.models import Batch, Graph, Trainable
     from augment.training.config import TrainConfig
@@ -24,12 +25,14 @@ class Finished:
     Attributes:
         graphs: What is exported.
         samplers: The ways to generate among them: `x` for a graph `x_sample`.
+        stepwise: The ways to generate column by column.
         latent_dim: Width of its latent space, 0 for none.
         quality: Figures about it.
     """
 
     graphs: tuple[Graph, ...]
     samplers: tuple[str, ...] = ()
+    stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     latent_dim: int = 0
     quality: Mapping[str, float] = field(default_factory=dict)
 

@@ -1,0 +1,154 @@
+"""The denoiser column by column: the graphs that make records, with any columns given.
+
+What the given cells say adds up in a state. A column is made by asking the hidden layers for it, drawing
+from its distribution, and adding what was drawn to the state. First layer and embeddings are folded into
+one table, so that taking in a cell is a look-up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from augment.models.batch import Batch
+from augment.models.categorical import draw_tokens
+from augment.models.trainable import Graph, Port
+from augment.models.within_bin import place_between
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.data.layout import Layout
+    from augment.models.denoiser import Denoiser
+
+__all__ = ["generation_graphs"]
+
+
+def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
+    """Return `denoiser_start`, `denoiser_hidden`, `denoiser_absorb` and a `denoiser_draw_<g>` a group."""
+    columns, width = len(layout.names), denoiser.options.hidden
+    state, hidden = Port("state", "float32", width), Port("hidden", "float32", width)
+    column, place = Port("column", "int32", None, rows=1), Port("place", "int32", None, rows=1)
+    tokens, residuals = Port("tokens", "int32", None), Port("residuals", "float32", None)
+    records = tuple(
+        Port(name, dtype, columns)
+        for name, dtype in (("tokens", "int32"), ("residuals", "float32"), ("observed", "float32"))
+    )
+    cell = (tokens, residuals, Port("fresh", "float32", None))
+    draws = []
+    for index, head in enumerate(denoiser.head.groups):
+        bounds = tuple(
+            Port(name, "float32", head.shape[1], rows=1) for name in ("log_weights", "low", "high")
+        )
+        noise = (Port("token_u", "float32", None), Port("residual_u", "float32", None))
+        drawn = (tokens, residuals, Port("log_mass", "float32", None))
+        draws.append(
+            Graph(
+                f"denoiser_draw_{index}", _Draw(denoiser, index), (hidden, place, *bounds, *noise), drawn
+            )
+        )
+    return (
+        Graph("denoiser_start", _Start(denoiser), records, (state,)),
+        Graph("denoiser_hidden", _Hidden(denoiser), (state, column), (hidden,)),
+        Graph("denoiser_absorb", _Absorb(denoiser), (state, column, *cell), (Port("next_state", "float32", width),)),
+        *draws,
+    )
+
+
+class _Start(nn.Module):
+    """Records and the flags of the given cells, to the state that they leave."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, tokens: Tensor, residuals: Tensor, observed: Tensor) -> tuple[Tensor]:
+        batch = Batch(tokens, residuals, residuals[:, :0])
+        return (self.denoiser.state(batch, observed, torch.zeros_like(residuals[:, :1])),)
+
+
+class _Hidden(nn.Module):
+    """A state and the column asked for, to the hidden state that its distribution comes from."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.trunk = denoiser.trunk
+
+    def forward(self, state: Tensor, column: Tensor) -> tuple[Tensor]:
+        return (self.trunk(state, column),)
+
+
+class _Absorb(nn.Module):
+    """Cells of one column into the state, where `fresh` is 1."""
+
+    table: Tensor
+    number_weights: Tensor
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.embedding = denoiser.embedding
+        table, numbers = denoiser.embedding.folded(denoiser.first.weight.detach())
+        self.register_buffer("table", table, persistent=False)
+        self.register_buffer("number_weights", numbers, persistent=False)
+
+    def forward(
+        self, state: Tensor, column: Tensor, tokens: Tensor, residuals: Tensor, fresh: Tensor
+    ) -> tuple[Tensor]:
+        packed = tokens + self.embedding.offsets.index_select(0, column)
+        said = self.table.index_select(0, packed)
+        features = self.embedding.number_features(packed, residuals, tokens > 0)
+        weights = self.number_weights.index_select(0, column).squeeze(0)
+        return (state + (said + features @ weights) * fresh.unsqueeze(1),)
+
+
+class _Draw(nn.Module):
+    """A hidden state to a draw of one column of a group: what is allowed by weight and place, and by how much.
+
+    `log_mass` is the logarithm of the probability of all that is allowed, inside of bins by rank.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    inside: Tensor
+    is_wide: Tensor
+
+    def __init__(self, denoiser: Denoiser, group: int) -> None:
+        super().__init__()
+        head = denoiser.head.groups[group]
+        columns, vocabulary = head.shape
+        self.narrow = head.narrow
+        self.within = denoiser.head.within
+        weight = head.logits.weight.detach().reshape(columns, vocabulary, -1).transpose(1, 2).contiguous()
+        bias = head.logits.bias.detach().reshape(columns, vocabulary) + head.never
+        inside = torch.zeros(columns, dtype=torch.int64)
+        for place, column in enumerate(head.index.tolist() if self.within is not None else []):
+            found = (self.within.index == column).nonzero()
+            inside[place] = int(found[0]) if len(found) else -1
+        self.has_inside = self.within is not None and bool((inside >= 0).any())
+        wide = (inside >= 0).float()
+        for name, value in {
+            "weight": weight,
+            "bias": bias,
+            "inside": inside.clamp(min=0),
+            "is_wide": wide,
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, hidden: Tensor, place: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        log_weights, low, high, token_u, residual_u = rest
+        shared = self.narrow(hidden) if self.narrow is not None else hidden
+        logits = shared @ self.weight.index_select(0, place).squeeze(0) + self.bias.index_select(0, place)
+        allowed = logits + log_weights
+        log_mass = allowed.logsumexp(1) - logits.logsumexp(1)
+        tokens = draw_tokens(allowed, log_weights, token_u)
+        lows, highs = low[0].index_select(0, tokens), high[0].index_select(0, tokens)
+        residuals = lows + residual_u * (highs - lows)
+        if self.within is not None and self.has_inside:
+            column = self.inside.index_select(0, place)
+            parts = self.within.column_logits(hidden, column, tokens)
+            placed = place_between(parts, lows, highs, residual_u)
+            wide = self.within.wide.index_select(0, column)[0].index_select(0, tokens)
+            residuals = torch.where(wide * self.is_wide.index_select(0, place) > 0, placed, residuals)
+        return tokens, residuals, log_mass

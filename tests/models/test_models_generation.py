@@ -1,0 +1,99 @@
+"""Laws of the graphs that make records column by column: they compute what the denoiser computes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from augment.models import Batch, Denoiser, Graph, Noise, generation_graphs
+from tests.models.conftest import MAKERS
+from tests.models.encoded_tables import encoded_table
+
+LAYOUTS = ["mixed tables", "categories", "numbers", "many levels", "constant column", "all missing"]
+
+
+def made(name: str, rows: int = 40) -> tuple[Denoiser, Batch, dict[str, Graph]]:
+    """Return a denoiser with weights that matter, records, and the graphs."""
+    layout, encoded = encoded_table(name, rows)
+    denoiser = MAKERS["denoiser"](layout, 0).eval()
+    assert isinstance(denoiser, Denoiser)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+    graphs = {graph.role: graph for graph in generation_graphs(denoiser, layout)}
+    return denoiser, Batch.from_encoded(encoded), graphs
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@torch.no_grad()
+def test_taking_in_cell_after_cell_leaves_the_state_of_all_of_them(name: str) -> None:
+    """The folded table says of each cell what the first layer says of it."""
+    denoiser, batch, graphs = made(name)
+    rows, columns = batch.tokens.shape
+    nothing, everything = torch.zeros(rows, columns), torch.ones(rows, columns)
+    (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, nothing)
+    for column in range(columns):
+        fresh = torch.ones(rows)
+        cells = (batch.tokens[:, column], batch.residuals[:, column], fresh)
+        index = torch.tensor([column], dtype=torch.int32)
+        (state,) = graphs["denoiser_absorb"].module(state, index, *cells)
+    wanted = denoiser.state(batch, everything, torch.zeros(rows, 1))
+    torch.testing.assert_close(state, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@torch.no_grad()
+def test_a_column_is_drawn_from_the_denoisers_distribution(name: str) -> None:
+    """Without restrictions a draw is the one that the whole record's distribution gives, all mass allowed."""
+    denoiser, batch, graphs = made(name)
+    rows, columns = batch.tokens.shape
+    observed = torch.zeros(rows, columns)
+    observed[:, 0] = 1
+    (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, observed)
+    generator = torch.Generator().manual_seed(2)
+    for group, head in enumerate(denoiser.head.groups):
+        for place, column in enumerate(head.index.tolist()):
+            target = torch.tensor([column], dtype=torch.int32)
+            (hidden,) = graphs["denoiser_hidden"].module(state, target)
+            noise = torch.rand((2, rows), generator=generator).clamp(1e-6, 1 - 1e-6)
+            free = (torch.zeros(1, head.shape[1]), torch.zeros(1, head.shape[1]), torch.ones(1, head.shape[1]))
+            tokens, residuals, log_mass = graphs[f"denoiser_draw_{group}"].module(
+                hidden, torch.tensor([place], dtype=torch.int32), *free, *noise
+            )
+            record = denoiser(batch, observed, torch.zeros(rows, 1), target=target.long()).record
+            whole = record.draw(_noise(noise, columns))
+            assert torch.equal(tokens, whole.tokens[:, column])
+            torch.testing.assert_close(residuals, whole.residuals[:, column], rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(log_mass, torch.zeros(rows), rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_restrictions_hold_and_their_mass_is_told() -> None:
+    """Only allowed tokens and places are drawn; the mass is the probability that they would be."""
+    denoiser, batch, graphs = made("numbers", 4000)
+    head = denoiser.head.groups[0]
+    place = head.index.tolist().index(1)
+    (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, torch.zeros(4000, 2))
+    (hidden,) = graphs["denoiser_hidden"].module(state[:1].repeat(4000, 1), torch.tensor([1]))
+    log_weights = torch.full((1, head.shape[1]), -1e9)
+    log_weights[0, [3, 5]] = 0
+    low, high = torch.zeros(1, head.shape[1]), torch.ones(1, head.shape[1])
+    low[0, 3], high[0, 3] = 0.3, 0.45
+    noise = torch.rand((2, 4000), generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
+    tokens, residuals, log_mass = graphs["denoiser_draw_0"].module(
+        hidden, torch.tensor([place]), log_weights, low, high, *noise
+    )
+    assert set(tokens.tolist()) == {3, 5}
+    inside = residuals[tokens == 3]
+    assert float(inside.min()) >= 0.3
+    assert float(inside.max()) <= 0.45
+    observed = torch.zeros(4000, 2)
+    record = denoiser(batch, observed, torch.zeros(4000, 1), target=torch.tensor([1])).record
+    expected = torch.softmax(record.logits[0][0, place], dim=0)[[3, 5]].sum()
+    torch.testing.assert_close(log_mass.exp(), expected.expand(4000), rtol=1e-3, atol=1e-5)
+
+
+def _noise(noise: torch.Tensor, columns: int) -> Noise:
+    token_u, residual_u = (part.unsqueeze(1).expand(-1, columns) for part in noise)
+    return Noise(token_u, residual_u, torch.zeros(len(token_u), 0))
