@@ -113,4 +113,5 @@ def _before(ordinal: float, kind: pa.DataType) -> float:
 
 def _next(ordinal: float, kind: pa.DataType, way: float) -> float:
     narrow = kind.to_pandas_dtype()
-    return float(np.nextafter(narrow(ordinal), narrow(way)))
+    with np.errstate(over="ignore"):
+        return float(np.nextafter(narrow(ordinal), narrow(way)))

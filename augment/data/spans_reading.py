@@ -56,7 +56,7 @@ def _read(text: str, kind: pa.DataType, form: str) -> Ends | None:
     if pt.is_temporal(kind):
         try:
             return _time(text, kind, form)
-        except (pa.ArrowException, OverflowError):
+        except (pa.ArrowException, OverflowError, UnicodeEncodeError):
             return None
     number = _number(text)
     if number is None:

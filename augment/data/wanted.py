@@ -60,14 +60,16 @@ class Wanted:
             return missing & self.missing
         if self.values is None:
             return ~missing | self.missing
+        if missing.all():
+            return ~missing
         if pt.is_dictionary(cells.type):
-            values = self.admits(cells.dictionary)
-            codes = np.asarray(cells.indices.fill_null(0))
-            return ~missing & (values[codes] if len(values) else False)
+            return ~missing & self.admits(cells.dictionary)[np.asarray(cells.indices.fill_null(0))]
         if isinstance(self.values, Spans):
             return ~missing & self.values.contain(ordinals_of(cells))
-        texts = pa.array(sorted(self.values), cells.type)
-        return ~missing & np.asarray(pc.is_in(cells, value_set=texts))
+        among: NDArray[np.bool_] = np.asarray(
+            pc.is_in(cells, value_set=pa.array(sorted(self.values), cells.type))
+        )
+        return ~missing & among
 
 
 def wanted_by(condition: Condition, column: Column, kind: pa.DataType, field: str) -> Wanted:
@@ -140,7 +142,7 @@ def _values(
     if isinstance(condition, OneOf):
         texts = [str(value) for value in condition.values]
         if is_string(plain) or pt.is_null(plain):
-            return frozenset(texts)
+            return frozenset(text for text in texts if _is_unicode(text))
         return Spans.of([ends_of(text, plain, form, field, column.name) for text in texts], plain)
     if is_string(plain) or pt.is_boolean(plain) or pt.is_null(plain):
         remedy = f"Name the values: {column.name} in {{...}}"
@@ -157,3 +159,8 @@ def _values(
 
 def _kind(column: Column) -> str:
     return f"{'an' if column.kind[0] in 'ai' else 'a'} {column.kind}"
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text can be in a file at all: half a surrogate pair cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
