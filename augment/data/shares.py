@@ -55,7 +55,8 @@ def class_of_row(shares: Shares, rows: NDArray[np.int64], seed: int) -> NDArray[
     """Return the class of each row by its address: an index into `shares.classes`, shape (rows,).
 
     Row times the golden ratio, without its whole part, is the most even sequence there is that any
-    row's place in can be computed alone: every stretch of up to millions of rows has the shares, to within three rows.
+    row's place in can be computed alone: every stretch of up to a million rows has the shares to
+    within four rows.
     The fraction is counted in 2^-64, so that it is exact for all rows.
 
     Args:

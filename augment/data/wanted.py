@@ -57,7 +57,7 @@ class Wanted:
         """Return which cells are admitted, shape (rows,); dictionaries are compared by their values."""
         missing: NDArray[np.bool_] = np.asarray(cells.is_null())
         if not self.present:
-            return missing & self.missing
+            return missing if self.missing else np.zeros(len(cells), np.bool_)
         if self.values is None:
             return ~missing | self.missing
         if missing.all():

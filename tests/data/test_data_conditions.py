@@ -31,7 +31,7 @@ def conditions() -> st.SearchStrategy[Condition]:
     several = st.lists(VALUES, min_size=1, max_size=4).map(tuple)
     end = st.none() | VALUES
     between = st.builds(
-        lambda name, ends, low_open, high_open: Between(name, *ends, low_open=low_open, high_open=high_open),
+        lambda name, ends, low_open, high_open: Between(name, ends[0], ends[1], low_open, high_open),
         NAMES,
         st.tuples(end, end).filter(lambda ends: ends != (None, None)),
         st.booleans(),

@@ -301,17 +301,17 @@ def test_any_stretch_of_rows_has_the_shares(weights: list[float], first: int, ro
     numbers = first + np.arange(rows, dtype=np.int64)
     classes = class_of_row(compiled, numbers, seed)
     counts = np.bincount(classes, minlength=len(shares))
-    assert (np.abs(counts - rows * np.array(shares)) < 3).all()
+    assert (np.abs(counts - rows * np.array(shares)) < 4).all()
     assert (counts[np.array(shares) == 0] == 0).all()
     assert (class_of_row(compiled, numbers[rows // 2 :], seed) == classes[rows // 2 :]).all()
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 1 / 3, 0.999])
 def test_every_prefix_of_a_long_table_has_the_shares(share: float) -> None:
-    """To within three rows, over a million of them."""
+    """To within four rows, over a million of them."""
     classes = class_of_row(shares_of(share, 1 - share), np.arange(1_000_000), 7)
     ahead = np.cumsum(classes == 0) - share * np.arange(1, 1_000_001)
-    assert np.abs(ahead).max() <= 3
+    assert np.abs(ahead).max() <= 4
 
 
 def test_a_balance_is_of_the_target_or_of_a_column_with_few_values(codec: Codec) -> None:
