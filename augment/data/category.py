@@ -122,6 +122,23 @@ class CategoryCodec:
             indices, self._dictionary, ordered=self.wire_type.ordered, safe=False
         )
 
+    @property
+    def levels(self) -> pa.Array:
+        """The levels in the order of their tokens, the rare ones last."""
+        return self._levels
+
+    def rare_ends(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the first and last residual of each rare level, shape (rare levels,).
+
+        The first is above the last where a level is too rare to have any.
+        """
+        ends = self._rare_ends
+        nearest = ends.astype(np.float32)
+        first = np.where(nearest < ends, np.nextafter(nearest, np.float32(2)), nearest)
+        last = np.nextafter(first[1:], np.float32(-1))
+        last[-1:] = 1
+        return first[:-1], last
+
     def _rare(self, residuals: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the rare level whose share of the unit interval the residual falls into."""
         place = np.searchsorted(self._rare_ends, residuals.astype(np.float64), "right") - 1
@@ -141,6 +158,9 @@ class BooleanCodec:
         self.table = table
         self.wire_type = pa.bool_()
         self.scale = Scale.none(3)
+
+    levels = pa.array([False, True])
+    """What the tokens after "missing" stand for."""
 
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode booleans."""

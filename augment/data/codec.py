@@ -83,6 +83,11 @@ class Codec:
         fitted = [_fit(column, _cells(table, column.name)) for column in _modelled(schema)]
         return cls(schema, EncodingTables(columns=tuple(fitted)))
 
+    def column(self, index: int) -> ColumnCodec | ArrayCodec:
+        """Return the codec of a token column."""
+        codecs: list[ColumnCodec | ArrayCodec] = [*self._columns.values(), *self._arrays.values()]
+        return codecs[index]
+
     @cached_property
     def layout(self) -> Layout:
         """The shape of encoded records. Presence columns have the names of their array columns."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from augment.data.column_codec import EncodedColumn, Scale, missing_cells, ranks_of, unseen_values
 from augment.data.rounding import Grid
+from augment.data.spans import ordinals_of
 from augment.data.splines import Splines
 from augment.data.whole_numbers import from_whole, offsets_from, to_whole
 
@@ -23,6 +24,8 @@ __all__ = ["RealCodec", "WholeCodec"]
 
 _CLIP = 8.0
 _GLANCE = 2048
+_SLACK = 2.0**-49
+"""Above twice the relative error of a value between two knots: two products and a sum, 2^-51."""
 
 
 class _NumericCodec(ABC):
@@ -73,6 +76,26 @@ class _NumericCodec(ABC):
         missing = missing_cells(column)
         tokens[missing], residuals[missing] = 0, 0.5
         return EncodedColumn(tokens, residuals)
+
+    def reach(
+        self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the ordinals between which a token's decoded values turn from below to above.
+
+        Whatever has a residual not smaller decodes to the first or more, whatever has one not larger to
+        the second or less. Both are what `decode` gives, but for reals, which it may round the wrong way
+        by the last bit.
+
+        Args:
+            tokens: Not 0, shape (rows,).
+            residuals: In [0, 1], shape (rows,).
+        """
+        exact = ordinals_of(self.decode(tokens, residuals))
+        return exact, exact
+
+    @abstractmethod
+    def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
+        """Decode to cells of the wire type; token 0 gives null."""
 
     @abstractmethod
     def _ordinals(self, column: pa.Array) -> NDArray[Any]:
@@ -135,8 +158,26 @@ class RealCodec(_NumericCodec):
         if self._empty:
             return pa.nulls(len(tokens), self.wire_type)
         wide = tokens.astype(np.int64)
+        return self._cells(wide, self._splines.evaluate(wide, residuals), missing)
+
+    def reach(
+        self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the same, two roundings away to be sure: floats between two knots need not increase."""
+        wide = tokens.astype(np.int64)
         values = self._splines.evaluate(wide, residuals)
-        rounded = np.clip(self._round(values), self._splines.lows[wide], self._splines.highs[wide])
+        largest = np.maximum(np.abs(self._splines.lows[wide]), np.abs(self._splines.highs[wide]))
+        slack = largest * _SLACK + np.finfo(np.float64).smallest_subnormal * 4
+        present = np.zeros(len(wide), np.bool_)
+        with np.errstate(over="ignore"):
+            below, above = (self._cells(wide, values + way, present) for way in (-slack, slack))
+        return ordinals_of(below), ordinals_of(above)
+
+    def _cells(
+        self, tokens: NDArray[np.int64], values: NDArray[np.float64], missing: NDArray[np.bool_]
+    ) -> pa.Array:
+        """Return values of the tokens' splines as cells: rounded, inside the bin."""
+        rounded = np.clip(self._round(values), self._splines.lows[tokens], self._splines.highs[tokens])
         mask = missing if missing.any() else None
         return pa.array(rounded, pa.float64(), mask=mask).cast(self.wire_type, safe=False)
 
