@@ -15,6 +15,7 @@ from dataclasses import replace
 from augment.bundle import open_bundle
 from augment.runtime.generation import generated_batches
 from augment.runtime.loading import load_engine
+from augment.runtime.wish import compile_wish
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 REPEATS = 7
@@ -25,7 +26,7 @@ def main(path: str, threads: int) -> None:
     """Measure every size in turn, `REPEATS` times over, and print the medians."""
     bundle = open_bundle(path)
     engine = load_engine(bundle, threads=threads, replay_golden=False)
-    sampler = bundle.manifest.samplers[0]
+    sampler, wish = bundle.manifest.samplers[0], compile_wish(engine.codec, (), None, None)
     small: dict[int, list[float]] = {size: [] for size in SIZES}
     bulk: dict[int, list[float]] = {size: [] for size in SIZES}
     for repeat in range(REPEATS + 1):
@@ -33,7 +34,7 @@ def main(path: str, threads: int) -> None:
             sized = replace(engine, block_rows=size)
             for rows, times in ((1, small[size]), (BULK_ROWS, bulk[size])):
                 start = time.perf_counter()
-                for _ in generated_batches(sized, sampler, seed=1, offset=0, rows=rows, max_rows=None):
+                for _ in generated_batches(sized, sampler, wish, seed=1, offset=0, rows=rows, max_rows=None):
                     pass
                 if repeat:
                     times.append(time.perf_counter() - start)

@@ -17,7 +17,7 @@ from augment.data.schema import IdentifierColumn, TextColumn
 from augment.data.wanted import Wanted, wanted_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -75,9 +75,24 @@ class Restriction:
             tokens: Shape (rows,).
             residuals: In [0, 1], shape (rows,).
         """
+        return self._squeezed_where(tokens, residuals, lambda parts: parts != _WHOLE)
+
+    def settle(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return residuals of which those of tokens with one interval are drawn from it already.
+
+        Those with several are squeezed into them.
+        """
+        return self._squeezed_where(tokens, residuals, lambda parts: len(parts) > 1)
+
+    def _squeezed_where(
+        self,
+        tokens: NDArray[np.int32],
+        residuals: NDArray[np.float32],
+        applies: Callable[[Intervals], bool],
+    ) -> NDArray[np.float32]:
         moved = residuals.astype(np.float32, copy=True)
         for token, parts in enumerate(self.intervals):
-            if parts and parts != _WHOLE:
+            if parts and applies(parts):
                 rows = np.flatnonzero(tokens == token)
                 moved[rows] = _squeezed(np.array(parts, np.float32), moved[rows])
         return moved

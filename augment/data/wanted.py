@@ -59,7 +59,8 @@ class Wanted:
         if not self.present:
             return missing if self.missing else np.zeros(len(cells), np.bool_)
         if self.values is None:
-            return ~missing | self.missing
+            either: NDArray[np.bool_] = np.logical_or(~missing, self.missing)
+            return either
         if missing.all():
             return ~missing
         if pt.is_dictionary(cells.type):

@@ -110,7 +110,8 @@ class RecordDistribution:
     def nll(self, batch: Batch, *, blur: bool = False) -> Tensor:
         """Return the negative log-likelihood of each cell in nats: (N, C).
 
-        That of a number is a density by rank inside its bin. An array's elements count in its presence column, where it is present.
+        That of a number is a density by rank inside its bin. An array's elements count in its presence
+        column, where it is present.
 
         Args:
             batch: The records.
@@ -128,7 +129,7 @@ class RecordDistribution:
         return torch.cat([cells[:, :first], arrays], dim=1)
 
     def draw(self, noise: Noise) -> Batch:
-        """Draw records: tokens and places in bins by inverse cumulative distributions, arrays as Gaussians."""
+        """Draw records: tokens and places in bins by inverse distribution functions, arrays as Gaussians."""
         groups = zip(self.heads, self.logits, strict=True)
         tokens = self._in_order([head.draw(logits, noise.token_u) for head, logits in groups])
         residuals = self._placed(tokens, noise.residual_u)

@@ -30,11 +30,12 @@ def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
     """Return `denoiser_start`, `denoiser_hidden`, `denoiser_absorb` and a `denoiser_draw_<g>` a group."""
     columns, width = len(layout.names), denoiser.options.hidden
     state, hidden = Port("state", "float32", width), Port("hidden", "float32", width)
-    column, place = Port("column", "int32", None, rows=1), Port("place", "int32", None, rows=1)
+    column = Port("column", "int32", None, rows=1, below=columns)
     tokens, residuals = Port("tokens", "int32", None), Port("residuals", "float32", None)
-    records = tuple(
-        Port(name, dtype, columns)
-        for name, dtype in (("tokens", "int32"), ("residuals", "float32"), ("observed", "float32"))
+    records = (
+        Port("tokens", "int32", columns),
+        Port("residuals", "float32", columns),
+        Port("observed", "float32", columns),
     )
     cell = (tokens, residuals, Port("fresh", "float32", None))
     draws = []
@@ -43,16 +44,19 @@ def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
             Port(name, "float32", head.shape[1], rows=1) for name in ("log_weights", "low", "high")
         )
         noise = (Port("token_u", "float32", None), Port("residual_u", "float32", None))
+        place = Port("place", "int32", None, rows=1, below=head.shape[0])
         drawn = (tokens, residuals, Port("log_mass", "float32", None))
-        draws.append(
-            Graph(
-                f"denoiser_draw_{index}", _Draw(denoiser, index), (hidden, place, *bounds, *noise), drawn
-            )
-        )
+        role = f"denoiser_draw_{index}"
+        draws.append(Graph(role, _Draw(denoiser, index), (hidden, place, *bounds, *noise), drawn))
     return (
         Graph("denoiser_start", _Start(denoiser), records, (state,)),
         Graph("denoiser_hidden", _Hidden(denoiser), (state, column), (hidden,)),
-        Graph("denoiser_absorb", _Absorb(denoiser), (state, column, *cell), (Port("next_state", "float32", width),)),
+        Graph(
+            "denoiser_absorb",
+            _Absorb(denoiser),
+            (state, column, *cell),
+            (Port("next_state", "float32", width),),
+        ),
         *draws,
     )
 
@@ -104,7 +108,7 @@ class _Absorb(nn.Module):
 
 
 class _Draw(nn.Module):
-    """A hidden state to a draw of one column of a group: what is allowed by weight and place, and by how much.
+    """A hidden state to a draw of one column of a group, of what is allowed by weight and place.
 
     `log_mass` is the logarithm of the probability of all that is allowed, inside of bins by rank.
     """
@@ -122,11 +126,10 @@ class _Draw(nn.Module):
         self.within = denoiser.head.within
         weight = head.logits.weight.detach().reshape(columns, vocabulary, -1).transpose(1, 2).contiguous()
         bias = head.logits.bias.detach().reshape(columns, vocabulary) + head.never
-        inside = torch.zeros(columns, dtype=torch.int64)
-        for place, column in enumerate(head.index.tolist() if self.within is not None else []):
-            found = (self.within.index == column).nonzero()
-            inside[place] = int(found[0]) if len(found) else -1
-        self.has_inside = self.within is not None and bool((inside >= 0).any())
+        inner = self.within.index.tolist() if self.within is not None else []
+        places = [inner.index(column) if column in inner else -1 for column in head.index.tolist()]
+        inside = torch.tensor(places)
+        self.has_inside = max(places) >= 0
         wide = (inside >= 0).float()
         for name, value in {
             "weight": weight,

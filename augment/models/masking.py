@@ -49,9 +49,7 @@ class Masking:
     doubt: Tensor
 
 
-def mask_cells(
-    rows: int, order: Tensor, options: MaskingOptions, generator: torch.Generator
-) -> Masking:
+def mask_cells(rows: int, order: Tensor, options: MaskingOptions, generator: torch.Generator) -> Masking:
     """Draw a masking.
 
     A record with k columns to be made asks for one of them and counts it k times: an unbiased estimate

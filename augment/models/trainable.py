@@ -36,12 +36,20 @@ class Port:
     """An input or output of a graph. Its shape is (N, `width`), or (N,) where `width` is None.
 
     N is any number of rows, or `rows` where that is given: what is said once for all of them.
+
+    Attributes:
+        name: As the graph calls it.
+        dtype: Of its elements.
+        width: Its second side; None: it has none.
+        rows: Its first side; None: any.
+        below: Of an integer input that is no record: its numbers are in [0, `below`).
     """
 
     name: str
     dtype: Literal["int32", "float32"]
     width: int | None
     rows: int | None = None
+    below: int | None = None
 
     @property
     def shape(self) -> tuple[int | str, ...]:

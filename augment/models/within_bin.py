@@ -90,7 +90,7 @@ class WithinBin(nn.Module):
         return torch.cat([quantile, kept], dim=1).index_select(1, self.pick)
 
     def column_logits(self, hidden: Tensor, row: Tensor, tokens: Tensor) -> Tensor:
-        """Return one column's logits of the parts: hidden (N, width), its row of K (1,), tokens (N,): (N, 8)."""
+        """Return one column's logits (N, 8): hidden states (N, width), its row of K (1,), tokens (N,)."""
         weight = self.context.weight.reshape(*self.shape, -1).index_select(0, row).squeeze(0)
         bias = self.context.bias.reshape(self.shape).index_select(0, row)
         token = self.token.index_select(0, row).squeeze(0).index_select(0, tokens)
@@ -104,7 +104,7 @@ class WithinBin(nn.Module):
 
 
 def place_between(logits: Tensor, low: Tensor, high: Tensor, quantile: Tensor) -> Tensor:
-    """Return the quantile of a density on [0, 1] cut to [low, high]: (N, P), (N,) each, to (N,) inside both."""
+    """Return quantiles of densities on [0, 1] cut to [low, high]: logits (N, P) and (N,) each, to (N,)."""
     mass = torch.softmax(logits, dim=-1)
     ends = mass.cumsum(-1)
     first, last = _mass_below(mass, ends, low), _mass_below(mass, ends, high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from augment.bundle import Stepwise
     from augment.data import Codec
     from augment.runtime.graph import Graph
 
@@ -30,11 +31,15 @@ class Engine:
         codec: Records to tokens, residuals and arrays, and back.
         graphs: The loaded graphs by role.
         block_rows: How many rows a graph runs on, always.
+        stepwise: The samplers that make records column by column.
+        threads: How many blocks of such a sampler are made at once.
     """
 
     codec: Codec
     graphs: Mapping[str, Graph]
     block_rows: int
+    stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
+    threads: int = 1
 
     def run(self, role: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return a graph's outputs for all rows of `inputs`."""

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.data import Encoded
+from augment.runtime.ahead import computed_ahead
 from augment.runtime.noise import noise
+from augment.runtime.stepwise import Maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     import pyarrow as pa
 
     from augment.runtime.engine import Engine
+    from augment.runtime.wish import Wish
 
 __all__ = ["generated_batches"]
 
 
 def generated_batches(
-    engine: Engine, sampler: str, *, seed: int, offset: int, rows: int, max_rows: int | None
+    engine: Engine, sampler: str, wish: Wish, *, seed: int, offset: int, rows: int, max_rows: int | None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield rows `offset` to `offset + rows` of the seed's endless table, in the wire schema.
+    """Yield rows `offset` to `offset + rows` of the endless table of a seed and a wish, in the wire schema.
 
     A batch has the rows of one block; with `max_rows`, as many rows as that, but for the last one.
     """
-    blocks = _blocks(engine, sampler, seed=seed, offset=offset, rows=rows)
+    blocks = _blocks(engine, sampler, wish, seed=seed, offset=offset, rows=rows)
     first_row = offset
     for encoded in blocks if max_rows is None else _resized(blocks, max_rows):
         yield engine.codec.decode(encoded, first_row=first_row, seed=seed)
         first_row += len(encoded.tokens)
 
 
-def _blocks(engine: Engine, sampler: str, *, seed: int, offset: int, rows: int) -> Iterator[Encoded]:
+def _blocks(
+    engine: Engine, sampler: str, wish: Wish, *, seed: int, offset: int, rows: int
+) -> Iterator[Encoded]:
     """Yield the wanted rows of each block they touch."""
     size, end = engine.block_rows, offset + rows
-    for block in range(offset // size, (end - 1) // size + 1):
-        encoded = _block(engine, sampler, seed=seed, block=block)
-        start = block * size
-        yield _rows(encoded, max(0, offset - start), min(size, end - start))
+    numbers = range(offset // size, (end - 1) // size + 1)
+    blocks = _made_in_steps if sampler in engine.stepwise else _made_at_once
+    with closing(blocks(engine, sampler, wish, seed, numbers)) as made:
+        for block, encoded in zip(numbers, made, strict=True):
+            start = block * size
+            yield _rows(encoded, max(0, offset - start), min(size, end - start))
+
+
+def _made_in_steps(
+    engine: Engine, sampler: str, wish: Wish, seed: int, numbers: range
+) -> Generator[Encoded, None, None]:
+    """Yield whole blocks made column by column, several at once."""
+    maker = Maker(engine, sampler)
+    threads = min(engine.threads, len(numbers))
+    yield from computed_ahead(
+        lambda block: maker.block(wish, seed=seed, block=block), numbers, threads=threads
+    )
+
+
+def _made_at_once(
+    engine: Engine, sampler: str, wish: Wish, seed: int, numbers: range
+) -> Generator[Encoded, None, None]:
+    """Yield whole blocks made in one go, each by the graph's own threads."""
+    del wish
+    for block in numbers:
+        yield _block(engine, sampler, seed=seed, block=block)
 
 
 def _block(engine: Engine, sampler: str, *, seed: int, block: int) -> Encoded:
-    """Return all rows of one block."""
+    """Return all rows of one block, made in one go."""
     role = f"{sampler}_sample"
     graph = engine.graphs[role]
     inputs = {

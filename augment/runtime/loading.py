@@ -35,7 +35,10 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
     if fault:
         raise BundleCorruptError(bundle.path, fault)
     count = min(available_cpus(), _MOST_THREADS) if threads is None else threads
-    graphs = {role: load_graph(bundle, role, threads=count) for role in manifest.graphs}
+    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    graphs = {
+        role: load_graph(bundle, role, threads=1 if role in in_steps else count) for role in manifest.graphs
+    }
     if replay_golden:
         replay(graphs, bundle.golden(), block_rows=manifest.block_rows)
-    return Engine(codec, graphs, manifest.block_rows)
+    return Engine(codec, graphs, manifest.block_rows, manifest.stepwise, count)

@@ -24,6 +24,7 @@ from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method, path
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
 from augment.runtime.results import Denoised, Latents, Records, Scores
+from augment.runtime.wish import compile_wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +148,7 @@ class Model:
         return generated_batches(
             self._engine,
             self.samplers[0] if sampler is None else checked_choice("sampler", sampler, self.samplers),
+            compile_wish(self.codec, (), None, None),
             seed=checked_seed(seed),
             offset=first,
             rows=count,

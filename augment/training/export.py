@@ -64,7 +64,7 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
     return program.model_proto
 
 
-def _free_sides(graph: Graph, batch: object) -> object:
+def _free_sides(graph: Graph, batch: object) -> tuple[object, ...]:
     """Return which sides of each input are free, in the shape of the arguments of `forward`."""
     sides = [{0: batch} if port.rows is None else None for port in graph.inputs]
     names = list(inspect.signature(graph.module.forward).parameters.values())

@@ -152,8 +152,14 @@ def test_a_directory_holds_nothing_else(bundle: Path, damage: Callable[[Path], N
 
 def test_a_newer_format_is_refused_before_anything_else_is_read(bundle: Path) -> None:
     """A future manifest may look like anything: only its format version is read."""
-    (bundle / "manifest.json").write_text('{"format_version": 2, "name": {"not": "a name"}}')
-    _refused(bundle, BundleVersionError, "format_version must be at most 1, got 2. Open it with a newer")
+    (bundle / "manifest.json").write_text('{"format_version": 3, "name": {"not": "a name"}}')
+    _refused(bundle, BundleVersionError, "format_version must be at most 2, got 3. Open it with a newer")
+
+
+def test_an_older_format_is_refused_with_the_remedy(bundle: Path) -> None:
+    """What an earlier release wrote is told from what is broken."""
+    (bundle / "manifest.json").write_text('{"format_version": 1}')
+    _refused(bundle, BundleVersionError, "format_version must be 2, got 1. Train the model again")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +175,7 @@ def test_a_newer_format_is_refused_before_anything_else_is_read(bundle: Path) ->
         (b'{"format_version":true}', "format_version must be an integer from 1, got True"),
         (b'{"format_version":2.0}', "format_version must be an integer from 1, got 2.0"),
         (b'{"format_version":0}', "format_version must be an integer from 1, got 0"),
-        (b'{"format_version":1}', "manifest.json: name: Field required"),
+        (b'{"format_version":2}', "manifest.json: name: Field required"),
     ],
 )
 def test_a_manifest_is_a_json_object(bundle: Path, raw: bytes, message: str) -> None:

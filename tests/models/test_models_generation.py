@@ -20,7 +20,7 @@ def made(name: str, rows: int = 40) -> tuple[Denoiser, Batch, dict[str, Graph]]:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in denoiser.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.3)
     graphs = {graph.role: graph for graph in generation_graphs(denoiser, layout)}
     return denoiser, Batch.from_encoded(encoded), graphs
 
@@ -57,7 +57,11 @@ def test_a_column_is_drawn_from_the_denoisers_distribution(name: str) -> None:
             target = torch.tensor([column], dtype=torch.int32)
             (hidden,) = graphs["denoiser_hidden"].module(state, target)
             noise = torch.rand((2, rows), generator=generator).clamp(1e-6, 1 - 1e-6)
-            free = (torch.zeros(1, head.shape[1]), torch.zeros(1, head.shape[1]), torch.ones(1, head.shape[1]))
+            free = (
+                torch.zeros(1, head.shape[1]),
+                torch.zeros(1, head.shape[1]),
+                torch.ones(1, head.shape[1]),
+            )
             tokens, residuals, log_mass = graphs[f"denoiser_draw_{group}"].module(
                 hidden, torch.tensor([place], dtype=torch.int32), *free, *noise
             )

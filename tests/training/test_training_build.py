@@ -120,13 +120,14 @@ def test_the_prior_is_chosen_by_the_settings() -> None:
 
 
 def test_a_bundle_may_hold_the_denoiser_alone(tmp_path: Path) -> None:
-    """One model is a bundle too: no sampler, no latent space; training without a run directory works."""
+    """One model is a bundle too: it generates, and has no latent space; no run directory is needed."""
     table = pa.table({"a": ["x", "y"] * 10, "n": list(range(20))})
     config = _QUICK.model_copy(update={"models": ("denoiser",)})
     listener = Listener()
     path = build_bundle(table, detect_schema(table), config, name="repair", out=tmp_path, watcher=listener)
     manifest = open_bundle(path).manifest
-    assert (list(manifest.graphs), manifest.samplers, manifest.latent_dim) == (["denoise"], (), 0)
+    assert (manifest.samplers, manifest.latent_dim) == (("denoiser",), 0)
+    assert set(manifest.graphs) == {"denoise", *manifest.stepwise["denoiser"].roles("denoiser")}
     assert [stage.split()[0] for stage in listener.stages] == [
         "encoding",
         "training",

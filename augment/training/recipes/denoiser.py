@@ -55,7 +55,7 @@ class DenoiserRecipe:
         return config.denoiser.learning_rate
 
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
-        """Return its graphs. Records with arrays are not made column by column: their pixels depend on each other."""
+        """Return its graphs; it makes no records with arrays, whose elements are not independent."""
         del train, config
         assert isinstance(model, Denoiser)  # noqa: S101 - made by `make`
         if layout.array_width:

@@ -1,0 +1,234 @@
+"""Records made column by column, with any cells given and any column restricted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.data import Encoded
+from augment.runtime.noise import noise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from augment.bundle import Stepwise
+    from augment.data.restrictions import Restriction
+    from augment.runtime.engine import Engine
+    from augment.runtime.graph import Graph
+    from augment.runtime.wish import Wish
+
+__all__ = ["Cells", "Maker"]
+
+_NEVER = -1e9
+_CANDIDATES = 8
+_WHOLE = ((0.0, 1.0),)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of N records, some of them given.
+
+    Attributes:
+        tokens: int32, shape (N, C).
+        residuals: float32, shape (N, C).
+        given: float32, shape (N, C): 1 where the cell is given and stays, 0 where it is to be made.
+    """
+
+    tokens: NDArray[np.int32]
+    residuals: NDArray[np.float32]
+    given: NDArray[np.float32]
+
+
+class Maker:
+    """Makes the cells that are not given of whole blocks of records."""
+
+    def __init__(self, engine: Engine, sampler: str) -> None:
+        plan: Stepwise = engine.stepwise[sampler]
+        self._graphs: Mapping[str, Graph] = engine.graphs
+        self._sampler = sampler
+        self._order = plan.order
+        self._homes = {
+            column: (group, place)
+            for group, columns in enumerate(plan.groups)
+            for place, column in enumerate(columns)
+        }
+        self.block_rows = engine.block_rows
+
+    @property
+    def columns(self) -> int:
+        """C, the number of token columns."""
+        return len(self._order)
+
+    def block(self, wish: Wish, *, seed: int, block: int) -> Encoded:
+        """Return the records of one block of the endless table of a seed and a wish."""
+        shape = (self.block_rows, self.columns)
+        pin_u = (
+            noise("pin_u", shape, seed=seed, block=block, sampler=self._sampler)
+            if wish.pins or wish.shares
+            else np.zeros(shape, np.float32)
+        )
+        rows = np.arange(self.block_rows, dtype=np.int64) + block * self.block_rows
+        return self.complete(Cells(*wish.known(rows, seed, pin_u)), wish, seed=seed, block=block)
+
+    def complete(self, cells: Cells, wish: Wish, *, seed: int, block: int) -> Encoded:
+        """Return a block's records: its given cells as they are, the others made.
+
+        Columns that are restricted are made first, so that the others follow them. Where there are
+        several, sets of them are drawn and weighed, because a draw of the first must not ignore
+        whether the second is then likely.
+        """
+        shape = (self.block_rows, self.columns)
+        uniforms = tuple(
+            noise(name, shape, seed=seed, block=block, sampler=self._sampler)
+            for name in ("token_u", "residual_u")
+        )
+        made = _Draft(cells.tokens.copy(), cells.residuals.copy(), cells.given)
+        first = tuple(column for column in self._order if column in wish.restrictions)
+        rest = tuple(column for column in self._order if column not in wish.restrictions)
+        if len(first) > 1:
+            made, first = self._weighed(wish, cells, first, seed=seed, block=block), ()
+        state = self._start(made)
+        for group in (*((column,) for column in first), *_cut(rest, wish.steps)):
+            state, _ = self._step(state, group, made, wish, (uniforms[0], uniforms[1]))
+        return Encoded(made.tokens, made.residuals, np.zeros((self.block_rows, 0), np.float32))
+
+    def _start(self, made: _Draft) -> NDArray[np.float32]:
+        inputs = {"tokens": made.tokens, "residuals": made.residuals, "observed": made.given}
+        return self._run("start", inputs)["state"]
+
+    def _step(
+        self,
+        state: NDArray[np.float32],
+        group: tuple[int, ...],
+        made: _Draft,
+        wish: Wish,
+        uniforms: tuple[NDArray[np.float32], NDArray[np.float32]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Draw some columns at once; returns the state after them, and the log mass of what was allowed."""
+        log_mass = np.zeros(self.block_rows, np.float32)
+        open_columns = [column for column in group if not made.given[:, column].all()]
+        if not open_columns:
+            return state, log_mass
+        hidden = self._run("hidden", {"state": state, "column": _one(open_columns[0])})["hidden"]
+        for column in open_columns:
+            drawn = self._draw(hidden, column, wish, [uniform[:, column] for uniform in uniforms])
+            fresh = 1 - made.given[:, column]
+            made.take(column, drawn, fresh)
+            log_mass += drawn["log_mass"] * fresh
+            cell = {"tokens": made.tokens[:, column], "residuals": made.residuals[:, column]}
+            state = self._run("absorb", {"state": state, "column": _one(column), "fresh": fresh} | cell)[
+                "next_state"
+            ]
+        return state, log_mass
+
+    def _draw(
+        self, hidden: NDArray[np.float32], column: int, wish: Wish, uniforms: list[NDArray[np.float32]]
+    ) -> dict[str, NDArray[Any]]:
+        group, place = self._homes[column]
+        width = next(
+            info.shape[1]
+            for info in self._graphs[f"{self._sampler}_draw_{group}"].info.inputs
+            if info.name == "low"
+        )
+        assert isinstance(width, int)  # noqa: S101 - checked when the bundle was loaded
+        restriction = wish.restrictions.get(column)
+        log_weights, low, high = _bounds(restriction, width)
+        inputs = {"log_weights": log_weights, "low": low, "high": high, "place": _one(place)}
+        token_u, residual_u = map(np.ascontiguousarray, uniforms)
+        drawn = self._run(
+            f"draw_{group}", inputs | {"hidden": hidden, "token_u": token_u, "residual_u": residual_u}
+        )
+        if restriction is not None:
+            drawn["residuals"] = restriction.settle(drawn["tokens"], drawn["residuals"])
+        return drawn
+
+    def _weighed(
+        self, wish: Wish, cells: Cells, columns: tuple[int, ...], *, seed: int, block: int
+    ) -> _Draft:
+        """Return the cells with the restricted columns made: for each row one of 8 candidates.
+
+        Sampling importance resampling (Rubin 1987): a candidate is drawn column by column inside the
+        restrictions, and chosen with a probability proportional to the mass that its later columns had.
+        """
+        candidates, masses = [], []
+        for number in range(_CANDIDATES):
+            made = _Draft(cells.tokens.copy(), cells.residuals.copy(), cells.given)
+            shape = (self.block_rows, self.columns)
+            uniforms = tuple(
+                noise(f"candidate_{number}_{name}", shape, seed=seed, block=block, sampler=self._sampler)
+                for name in ("token_u", "residual_u")
+            )
+            state, log_mass = self._start(made), np.zeros(self.block_rows, np.float32)
+            for column in columns:
+                state, step_mass = self._step(state, (column,), made, wish, (uniforms[0], uniforms[1]))
+                log_mass += step_mass
+            candidates.append(made)
+            masses.append(log_mass)
+        choice_u = noise("choice_u", (self.block_rows,), seed=seed, block=block, sampler=self._sampler)
+        chosen = _chosen(np.stack(masses), choice_u)
+        rows = np.arange(self.block_rows)
+        given = cells.given.copy()
+        given[:, columns] = 1
+        return _Draft(
+            np.stack([made.tokens for made in candidates])[chosen, rows],
+            np.stack([made.residuals for made in candidates])[chosen, rows],
+            given,
+        )
+
+    def _run(self, part: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return self._graphs[f"{self._sampler}_{part}"].run(
+            {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        )
+
+
+@dataclass
+class _Draft:
+    """Records in the making; `given` cells are never written to."""
+
+    tokens: NDArray[np.int32]
+    residuals: NDArray[np.float32]
+    given: NDArray[np.float32]
+
+    def take(self, column: int, drawn: Mapping[str, NDArray[Any]], fresh: NDArray[np.float32]) -> None:
+        """Write the drawn cells where they are to be made."""
+        where = fresh > 0
+        self.tokens[where, column] = drawn["tokens"][where]
+        self.residuals[where, column] = drawn["residuals"][where]
+
+
+def _chosen(log_mass: NDArray[np.float32], uniform: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Draw a candidate for each row: log masses (K, N) and uniforms (N,) to numbers (N,)."""
+    mass = np.exp((log_mass - log_mass.max(axis=0)).astype(np.float64))
+    ends = np.cumsum(mass, axis=0)
+    chosen: NDArray[np.intp] = np.minimum((ends < uniform * ends[-1]).sum(axis=0), len(mass) - 1)
+    return chosen
+
+
+def _bounds(restriction: Restriction | None, width: int) -> tuple[NDArray[np.float32], ...]:
+    """Return log weights, lowest and highest residuals of the tokens of a column: (1, width) each."""
+    log_weights, low = np.zeros((1, width), np.float32), np.zeros((1, width), np.float32)
+    high = np.ones((1, width), np.float32)
+    if restriction is None:
+        return log_weights, low, high
+    weights = restriction.weights
+    log_weights[0] = _NEVER
+    allowed = np.flatnonzero(weights > 0)
+    log_weights[0, allowed] = np.log(weights[allowed])
+    for token in allowed:
+        if len(restriction.intervals[token]) == 1:
+            low[0, token], high[0, token] = restriction.intervals[token][0]
+    return log_weights, low, high
+
+
+def _cut(columns: tuple[int, ...], steps: int) -> list[tuple[int, ...]]:
+    """Cut columns into at most so many groups of about equal size, in order."""
+    count = min(steps, len(columns))
+    return [tuple(part.tolist()) for part in np.array_split(np.array(columns, int), count)] if count else []
+
+
+def _one(number: int) -> NDArray[np.int32]:
+    return np.array([number], np.int32)
