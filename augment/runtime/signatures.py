@@ -69,7 +69,7 @@ def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, 
     if part.startswith("draw_"):
         group = plan.groups[int(part.removeprefix("draw_"))]
         bounds = max(layout.vocab_sizes[column] for column in group)
-        once: _Once = {name: ("float32", (bounds,)) for name in ("log_weights", "low", "high")}
+        once: _Once = dict.fromkeys(("log_weights", "low", "high"), ("float32", (bounds,)))
         inputs = hidden | {"token_u": rows, "residual_u": rows}
         once |= {"place": ("int32", ())}
         return _fault("inputs", info.inputs, inputs, once) or _fault(
