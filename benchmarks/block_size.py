@@ -13,9 +13,10 @@ import time
 from dataclasses import replace
 
 from augment.bundle import open_bundle
+from augment.runtime.asked import Asked
 from augment.runtime.generation import generated_batches
 from augment.runtime.loading import load_engine
-from augment.runtime.wish import compile_wish
+from augment.runtime.wish import wish_of
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 REPEATS = 7
@@ -26,7 +27,7 @@ def main(path: str, threads: int) -> None:
     """Measure every size in turn, `REPEATS` times over, and print the medians."""
     bundle = open_bundle(path)
     engine = load_engine(bundle, threads=threads, replay_golden=False)
-    sampler, wish = bundle.manifest.samplers[0], compile_wish(engine.codec, (), None, None)
+    sampler, wish = bundle.manifest.samplers[0], wish_of(engine.codec.layout, Asked())
     small: dict[int, list[float]] = {size: [] for size in SIZES}
     bulk: dict[int, list[float]] = {size: [] for size in SIZES}
     for repeat in range(REPEATS + 1):

@@ -15,7 +15,7 @@ from augment.runtime import Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Denoised, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Latents, Records, Where
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -56,10 +56,19 @@ class LocalSource:
             figures=manifest.quality,
         )
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+    def generate(
+        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
+    ) -> Iterator[pa.Table]:
         """Yield synthetic records in result types, in constant memory."""
         batches = self.model.generate_batches(
-            rows, seed=seed, offset=offset, sampler=sampler, max_rows=_BATCH_ROWS
+            rows,
+            seed=seed,
+            offset=offset,
+            sampler=sampler,
+            conditions=asked.conditions,
+            balance=asked.balance,
+            steps=asked.steps,
+            max_rows=_BATCH_ROWS,
         )
         return (pa.Table.from_batches([batch]).cast(self.model.result_schema) for batch in batches)
 

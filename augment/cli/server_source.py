@@ -14,7 +14,7 @@ from augment_client import Client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Denoised, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Latents, Records, Where
     from augment_client import ModelInfo
 
 __all__ = ["ServerSource", "facts_of", "open_server_source"]
@@ -27,11 +27,21 @@ class ServerSource:
     client: Client
     facts: Facts
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+    def generate(
+        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
+    ) -> Iterator[pa.Table]:
         """Yield synthetic records in result types, in constant memory."""
         name, version = self.facts.name, self.facts.version
         with self.client.generate_batches(
-            name, rows, seed=seed, offset=offset, sampler=sampler, version=version
+            name,
+            rows,
+            seed=seed,
+            offset=offset,
+            sampler=sampler,
+            conditions=asked.conditions,
+            balance=asked.balance,
+            steps=asked.steps,
+            version=version,
         ) as stream:
             for batch in stream:
                 yield pa.Table.from_batches([batch])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from augment.cli.facts import Facts
 
-__all__ = ["Denoised", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
+__all__ = ["Asked", "Denoised", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
 
 
 class Unseen(Protocol):
@@ -57,6 +57,21 @@ class Latents(Protocol):
     def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of generated records, as text.
+
+    Attributes:
+        conditions: E.g. `age in 30..40`; all hold.
+        balance: A column, or a column and shares.
+        steps: In how many steps a record is made; None: the model's default.
+    """
+
+    conditions: tuple[str, ...] = ()
+    balance: str | None = None
+    steps: int | None = None
+
+
 class Source(Protocol):
     """A model that answers."""
 
@@ -64,7 +79,9 @@ class Source(Protocol):
     def facts(self) -> Facts:
         """What the model says of itself."""
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None) -> Iterator[pa.Table]:
+    def generate(
+        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
+    ) -> Iterator[pa.Table]:
         """Yield synthetic records in result types, in constant memory."""
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from augment.data.conditions import Between, Condition, Missing, OneOf, Present
+from augment.data.conditions import MAX_VALUES, Between, Condition, Missing, OneOf, Present
 from augment.errors import RequestError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FORMS = (
     "`age = 40`, `sex in {Male, Female}`, `age in 30..40`, `age >= 30`, `age < 40`, `age is missing`, "
     "`age is not missing`; names and values with blanks or signs in quotes"
 )
-MAX_CONDITIONS = 1000
+MAX_CONDITIONS = 256
 MAX_TEXT = 4096
 _OPERATOR = re.compile(
     r"\s+(?P<word>is\s+not\s+(?:missing|null)|is\s+(?:missing|null))\s*\Z"
@@ -42,10 +42,14 @@ def parse_conditions(conditions: Iterable[Condition | str], columns: Iterable[st
     items, names = list(conditions), tuple(columns)
     if len(items) > MAX_CONDITIONS:
         raise RequestError.of("conditions", f"must be at most {MAX_CONDITIONS}", len(items))
-    return tuple(
+    read = tuple(
         item if isinstance(item, Condition) else parse_condition(item, names, field=f"conditions[{index}]")
         for index, item in enumerate(items)
     )
+    values = sum(len(condition.values) for condition in read if isinstance(condition, OneOf))
+    if values > MAX_VALUES:
+        raise RequestError.of("conditions", f"must name at most {MAX_VALUES} values in all", values)
+    return read
 
 
 def parse_condition(text: str, columns: Iterable[str] = (), *, field: str = "conditions") -> Condition:

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from augment.errors import RequestError
 
-__all__ = ["Between", "Condition", "Missing", "OneOf", "Present", "Value", "text_of"]
+__all__ = ["MAX_VALUES", "Between", "Condition", "Missing", "OneOf", "Present", "Value", "text_of"]
 
 Value = str | bool | int | float | Decimal | date
 MAX_VALUES = 10_000

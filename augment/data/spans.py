@@ -73,8 +73,14 @@ class Spans:
 
     def __and__(self, other: Spans) -> Spans:
         """Return what is in both."""
-        shared = [(max(low, begin), min(high, end)) for low, high in self.ends for begin, end in other.ends]
-        return Spans(tuple(sorted((low, high) for low, high in shared if low <= high)))
+        shared: list[Ends] = []
+        mine, theirs = 0, 0
+        while mine < len(self.ends) and theirs < len(other.ends):
+            (low, high), (begin, end) = self.ends[mine], other.ends[theirs]
+            if max(low, begin) <= min(high, end):
+                shared.append((max(low, begin), min(high, end)))
+            mine, theirs = (mine + 1, theirs) if high < end else (mine, theirs + 1)
+        return Spans(tuple(shared))
 
     def arrays(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the spans' first and last ordinals as arrays, without what the type cannot hold."""

@@ -64,7 +64,8 @@ class Wanted:
         if missing.all():
             return ~missing
         if pt.is_dictionary(cells.type):
-            return ~missing & self.admits(cells.dictionary)[np.asarray(cells.indices.fill_null(0))]
+            codes: NDArray[np.int32] = np.asarray(cells.indices.fill_null(0))
+            return ~missing & np.take(self.admits(cells.dictionary), codes)
         if isinstance(self.values, Spans):
             return ~missing & self.values.contain(ordinals_of(cells))
         among: NDArray[np.bool_] = np.asarray(

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from augment.bundle import open_bundle
 from augment.errors import RecordsError, UnsupportedError
+from augment.runtime.asked import asked_for, chosen_sampler
 from augment.runtime.checks import (
     checked_choice,
     checked_first_row,
@@ -24,17 +25,17 @@ from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method, path
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
 from augment.runtime.results import Denoised, Latents, Records, Scores
-from augment.runtime.wish import compile_wish
+from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from augment.bundle import Bundle, Manifest
-    from augment.data import Codec
+    from augment.data import Balance, Codec, Condition
     from augment.runtime.engine import Engine
 
 __all__ = ["MAX_STEPS", "Model"]
@@ -110,14 +111,28 @@ class Model:
         seed: SupportsIndex = 0,
         offset: SupportsIndex = 0,
         sampler: str | None = None,
+        conditions: Iterable[Condition | str] | None = None,
+        balance: Balance | str | None = None,
+        steps: SupportsIndex | None = None,
     ) -> pa.Table:
         """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
 
+        See `generate_batches` for the arguments.
+
         Raises:
-            RequestError: A parameter is out of its range.
-            UnsupportedError: The model cannot generate.
+            RequestError: A parameter is out of its range, or a condition impossible.
+            UnsupportedError: The model cannot generate, or not what is asked for.
         """
-        batches = self.generate_batches(rows, seed=seed, offset=offset, sampler=sampler, max_rows=_BULK_ROWS)
+        batches = self.generate_batches(
+            rows,
+            seed=seed,
+            offset=offset,
+            sampler=sampler,
+            conditions=conditions,
+            balance=balance,
+            steps=steps,
+            max_rows=_BULK_ROWS,
+        )
         return pa.Table.from_batches(batches, self.wire_schema).cast(self.result_schema)
 
     def generate_batches(
@@ -127,6 +142,9 @@ class Model:
         seed: SupportsIndex = 0,
         offset: SupportsIndex = 0,
         sampler: str | None = None,
+        conditions: Iterable[Condition | str] | None = None,
+        balance: Balance | str | None = None,
+        steps: SupportsIndex | None = None,
         max_rows: SupportsIndex | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the same records as `generate`, in constant memory and in the wire schema.
@@ -135,25 +153,45 @@ class Model:
             rows: How many, from 1.
             seed: In [0, 2^64).
             offset: The first row.
-            sampler: One of `samplers`; the first where none is given.
+            sampler: One of `samplers`; the first that can do what is asked where none is given.
+            conditions: What every record must satisfy, e.g. `age in 30..40`; all at once.
+            balance: Shares of classes: `target`, a column, or a column and shares.
+            steps: In how many steps a record is made: fewer are faster and coarser; None: the model's
+                default.
             max_rows: Rows of each batch but the last; None: the rows of each block.
 
         Raises:
-            RequestError: A parameter is out of its range; raised by the call, not by the first batch.
-            UnsupportedError: The model cannot generate.
+            RequestError: A parameter is out of its range, or a condition impossible; raised by the call,
+                not by the first batch.
+            UnsupportedError: The model cannot generate, or not what is asked for.
         """
         self._require("generate")
         count, first = checked_rows(rows, offset)
         size = None if max_rows is None else checked_integer("max_rows", max_rows, 1, 2**31 - 1)
+        asked = asked_for(self.codec, conditions, balance, steps)
         return generated_batches(
             self._engine,
-            self.samplers[0] if sampler is None else checked_choice("sampler", sampler, self.samplers),
-            compile_wish(self.codec, (), None, None),
+            self.sampler_for(sampler, plain=asked.is_plain),
+            wish_of(self.codec.layout, asked),
             seed=checked_seed(seed),
             offset=first,
             rows=count,
             max_rows=size,
         )
+
+    def sampler_for(self, sampler: str | None = None, *, plain: bool = True) -> str:
+        """Return the sampler that `generate` uses.
+
+        Args:
+            sampler: The one named, if any.
+            plain: Neither conditions nor a balance nor steps are asked for.
+
+        Raises:
+            RequestError: The model has no such sampler.
+            UnsupportedError: It cannot generate, or not what is asked for.
+        """
+        self._require("generate")
+        return chosen_sampler(self.samplers, sampler, able=self.samplers if plain else self._engine.stepwise)
 
     def interpolate(
         self,

@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from augment.data.restrictions import compile_restrictions
-from augment.data.shares import class_of_row, compile_balance
+from augment.data.shares import class_of_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from augment.data import Codec
-    from augment.data.balance import Balance
-    from augment.data.conditions import Condition
-    from augment.data.restrictions import Restriction
-    from augment.data.shares import Shares
+    from augment.data import Layout, Restriction, Shares
+    from augment.runtime.asked import Asked
 
-__all__ = ["Pin", "Wish", "compile_wish"]
+__all__ = ["Pin", "Wish", "wish_of"]
 
 
 class Pin(NamedTuple):
@@ -85,28 +81,18 @@ class Wish:
         return tokens, residuals, given
 
 
-def compile_wish(
-    codec: Codec, conditions: Iterable[Condition | str], balance: Balance | None, steps: int | None
-) -> Wish:
-    """Return the wish of a request.
-
-    Raises:
-        RequestError: A condition is impossible, or the balance is none.
-    """
-    asked = tuple(conditions)
-    shares = None if balance is None else compile_balance(codec, balance, asked)
-    compiled = compile_restrictions(codec, asked)
+def wish_of(layout: Layout, asked: Asked) -> Wish:
+    """Return what is asked for, told apart by what is known before anything is drawn."""
+    shares, left = asked.shares, dict(asked.restrictions)
     if shares is not None:
-        compiled.pop(shares.column, None)
-    wide = codec.layout.wide
-    pins = {column: _pin(restriction, wide[column]) for column, restriction in compiled.items()}
-    classes = [_first(restriction) for restriction in shares.restrictions] if shares is not None else []
+        left.pop(shares.column, None)
+    pins = {column: _pin(restriction, layout.wide[column]) for column, restriction in left.items()}
     return Wish(
-        steps=len(codec.layout.names) if steps is None else steps,
+        steps=len(layout.names) if asked.steps is None else asked.steps,
         pins={column: pin for column, pin in pins.items() if pin is not None},
-        restrictions={column: one for column, one in compiled.items() if pins[column] is None},
+        restrictions={column: one for column, one in left.items() if pins[column] is None},
         shares=shares,
-        classes=tuple(classes),
+        classes=tuple(map(_first, shares.restrictions)) if shares is not None else (),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from augment_client.async_client import AsyncClient
 from augment_client.client import Client
+from augment_client.conditions import BalanceLike, ConditionsLike
 from augment_client.errors import (
     BundleUnusableError,
     CallCancelledError,
@@ -46,12 +47,14 @@ from augment_client.streams import AsyncRecordStream, RecordStream
 __all__ = [
     "AsyncClient",
     "AsyncRecordStream",
+    "BalanceLike",
     "BundleUnusableError",
     "CallCancelledError",
     "Client",
     "ClientError",
     "ColumnInfo",
     "ColumnNotFoundError",
+    "ConditionsLike",
     "DeadlineError",
     "Denoised",
     "InvalidArrowError",

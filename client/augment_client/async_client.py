@@ -10,6 +10,7 @@ import pyarrow as pa
 from augment_client import requests, responses
 from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
 from augment_client.checks import checked_timeout
+from augment_client.conditions import Asked
 from augment_client.failures import error_of
 from augment_client.streams import AsyncRecordStream
 from augment_proto.v1 import augment_pb2 as pb
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from augment_client.calls import Call
+    from augment_client.conditions import BalanceLike, ConditionsLike
     from augment_client.records import RecordsLike
     from augment_client.results import Denoised, Latents, ModelInfo, Records, Scores
 
@@ -68,7 +70,7 @@ class AsyncClient:
         """Return one model, with its columns and figures."""
         return responses.model(await self._unary("GetModel", requests.get_model(name, version), timeout_s))
 
-    async def generate(
+    async def generate(  # noqa: PLR0913 - all that can be asked of generated records
         self,
         name: str,
         rows: int,
@@ -76,20 +78,49 @@ class AsyncClient:
         seed: int | None = None,
         offset: int = 0,
         sampler: str | None = None,
+        conditions: ConditionsLike | None = None,
+        balance: BalanceLike | None = None,
+        steps: int | None = None,
         version: int | None = None,
         timeout_s: float | None = None,
     ) -> pa.Table:
         """Return synthetic records: rows `offset` to `offset + rows` of the seed's endless table.
 
         Row i of a seed is the same whatever `offset` and `rows`; without a seed the server draws one.
+
+        Args:
+            name: The model.
+            rows: How many; conditions never make them fewer.
+            seed: The same seed gives the same records.
+            offset: The first row.
+            sampler: One of the model's samplers; None: the first that can do what is asked.
+            conditions: What every record satisfies, all at once. Texts: `["age in 30..40",
+                "income = >50K", "sex in {Male, Female}", "day < 2024-04-01", "x is not missing"]`, or
+                values by column: `{"age": (30, 40), "income": ">50K", "sex": ["Male", "Female"],
+                "day": (None, date(2024, 3, 31)), "x": None}`, where a pair is a range with both ends
+                included and None is a missing cell.
+            balance: A column whose classes shall be equally frequent (`"target"`: the target column of
+                the data), or shares: `{"income": {">50K": 0.3, "<=50K": 0.7}}`.
+            steps: In how many steps a record is made: fewer are faster and coarser.
+            version: The model's version.
+            timeout_s: For the whole stream.
         """
         async with self.generate_batches(
-            name, rows, seed=seed, offset=offset, sampler=sampler, version=version, timeout_s=timeout_s
+            name,
+            rows,
+            seed=seed,
+            offset=offset,
+            sampler=sampler,
+            conditions=conditions,
+            balance=balance,
+            steps=steps,
+            version=version,
+            timeout_s=timeout_s,
         ) as stream:
             schema = (await stream.info()).schema
             return pa.Table.from_batches([batch async for batch in stream], schema)
 
-    def generate_batches(
+    def generate_batches(  # noqa: PLR0913 - as above
         self,
         name: str,
         rows: int,
@@ -97,12 +128,23 @@ class AsyncClient:
         seed: int | None = None,
         offset: int = 0,
         sampler: str | None = None,
+        conditions: ConditionsLike | None = None,
+        balance: BalanceLike | None = None,
+        steps: int | None = None,
         version: int | None = None,
         timeout_s: float | None = None,
     ) -> AsyncRecordStream:
         """Return an iterator over the same records in batches, in constant memory."""
         timeout = None if timeout_s is None else checked_timeout(timeout_s)
-        request = requests.generate(name, rows, seed=seed, offset=offset, sampler=sampler, version=version)
+        request = requests.generate(
+            name,
+            rows,
+            seed=seed,
+            offset=offset,
+            sampler=sampler,
+            version=version,
+            asked=Asked(conditions, balance, steps),
+        )
         return AsyncRecordStream(request, self._stub.Generate(request, timeout=timeout))
 
     async def interpolate(

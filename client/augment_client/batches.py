@@ -90,4 +90,7 @@ def _info(request: pb.GenerateRequest, message: pb.GenerateResponse) -> StreamIn
         rows=header.rows,
         sampler=header.sampler,
         schema=schema,
+        conditions=tuple(condition.text for condition in header.conditions if condition.text),
+        balance=header.balance.text,
+        steps=header.steps,
     )

@@ -22,6 +22,7 @@ from augment_proto.v1 import augment_pb2 as pb
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from augment_client.conditions import Asked
     from augment_client.records import RecordsLike
     from augment_client.results import Denoised, Latents, Records, Scores
 
@@ -40,7 +41,14 @@ def get_model(name: str, version: int | None) -> pb.GetModelRequest:
 
 
 def generate(
-    name: str, rows: int, *, seed: int | None, offset: int, sampler: str | None, version: int | None
+    name: str,
+    rows: int,
+    *,
+    seed: int | None,
+    offset: int,
+    sampler: str | None,
+    version: int | None,
+    asked: Asked,
 ) -> pb.GenerateRequest:
     """Return the request for synthetic records."""
     first = checked_integer("offset", offset, 0, MAX_ROW)
@@ -54,6 +62,9 @@ def generate(
         seed=None if seed is None else checked_integer("seed", seed, 0, _MAX_SEED),
         offset=first,
         sampler=sampler or "",
+        conditions=asked.condition_messages(),
+        balance=asked.balance_message(),
+        steps=asked.step_count(),
     )
 
 

@@ -89,6 +89,10 @@ class StreamInfo:
         rows: How many rows the whole stream has.
         sampler: How they are made.
         schema: Columns and types of its batches.
+        conditions: What every record satisfies, as the server read it; each may be asked for again as
+            it stands. One of so many values that it does not travel as text is left out.
+        balance: The balance likewise; empty where there is none.
+        steps: In how many steps a record is made; 0: the model's default.
     """
 
     model: str
@@ -99,6 +103,9 @@ class StreamInfo:
     rows: int
     sampler: str
     schema: pa.Schema
+    conditions: tuple[str, ...] = ()
+    balance: str = ""
+    steps: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
+from augment_server.asked import balance_of, conditions_of, told_balance, told_conditions
 from augment_server.calls import note
 from augment_server.descriptions import describe
 from augment_server.status import TooLargeError
@@ -73,8 +74,17 @@ class Operations:
             raise TooLargeError.of("rows", f"must be at most {self._max_stream_rows}", request.rows)
         seed = request.seed if request.HasField("seed") else secrets.randbits(63)
         max_rows = min(rows_per_message(model.wire_schema), _MAX_BATCH_ROWS)
+        columns = [column.name for column in model.manifest.record_schema.columns]
+        conditions, balance = conditions_of(request.conditions, columns), balance_of(request, columns)
         batches = model.generate_batches(
-            request.rows, seed=seed, offset=request.offset, sampler=request.sampler or None, max_rows=max_rows
+            request.rows,
+            seed=seed,
+            offset=request.offset,
+            sampler=request.sampler or None,
+            conditions=conditions,
+            balance=balance,
+            steps=request.steps or None,
+            max_rows=max_rows,
         )
         first = list(itertools.islice(batches, 1))
         writer = StreamWriter(model.wire_schema)
@@ -86,9 +96,14 @@ class Operations:
                 seed=seed,
                 offset=request.offset,
                 rows=request.rows,
-                sampler=request.sampler or model.samplers[0],
+                sampler=model.sampler_for(
+                    request.sampler or None, plain=not (conditions or balance or request.steps)
+                ),
                 ipc=writer.header,
                 result_schema=_schema(model),
+                conditions=told_conditions(request.conditions, conditions),
+                balance=told_balance(balance),
+                steps=request.steps,
             )
         )
         yield from _chunks(itertools.chain(first, batches), writer, request.offset, max_rows)

@@ -137,6 +137,29 @@ def test_nothing_to_learn_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (("generate", "flat", "--rows", 5, "--seed", -1), ["seed", "must be", "-1"]),
         (("generate", "flat", "--rows", 5, "--offset", -1), ["offset", "must be", "-1"]),
         (("generate", "flat", "--rows", 5, "--sampler", "magic"), ["sampler", "must be one of", "'magic'"]),
+        (("generate", "flat", "--rows", 5, "--steps", 0), ["steps", "must be", "0"]),
+        (
+            ("generate", "flat", "--rows", 5, "--where", "age > 20", "--where", "age > 200"),
+            ["conditions[1] must be possible, got 'age > 200'", "age has values from 18 to 73"],
+        ),
+        (
+            ("generate", "flat", "--rows", 5, "--where", "city = Zurich"),
+            ["conditions[0]", "Did you mean 'Zürich'?"],
+        ),
+        (
+            ("generate", "flat", "--rows", 5, "--where", "day = 31.02.2021"),
+            ["conditions[0] must give day a date", "%d.%m.%Y"],
+        ),
+        (("generate", "flat", "--rows", 5, "--where", "old"), ["conditions[0]", "age in 30..40"]),
+        (("generate", "flat", "--rows", 5, "--balance", "income"), ["balance", "1 to 50 values"]),
+        (
+            ("generate", "flat", "--rows", 5, "--balance", "city: Bern=0.5, Zurich=0.5"),
+            ["balance", "Did you mean 'Zürich'?"],
+        ),
+        (
+            ("generate", "flat", "--rows", 5, "--sampler", "vae", "--where", "age > 20"),
+            ["sampler vae cannot condition", "samplers that can: denoiser"],
+        ),
         (("generate", "tiny", "--rows", 5), ["--out", "cannot hold array columns (image) as CSV", "remedy"]),
         (("interpolate", "flat", "FLAT", "--to", 999), ["--to", "must be a row in [0, 239]", "999"]),
         (("interpolate", "flat", "FLAT", "--from", 1, "--from", 2), ["--to", "as often as --from (2)", "1"]),

@@ -176,6 +176,22 @@ def test_bad_rows_are_refused_before_anything_is_sent(rows: Any) -> None:
         ("offset", lambda c: c.generate("tiny", 1, offset=1.5)),
         ("sampler", lambda c: c.generate("tiny", 1, sampler=7)),
         ("version", lambda c: c.generate("tiny", 1, version=0)),
+        ("conditions", lambda c: c.generate("tiny", 1, conditions="age > 3")),
+        ("conditions", lambda c: c.generate("tiny", 1, conditions=3)),
+        ("conditions[1]", lambda c: c.generate("tiny", 1, conditions=["age > 3", 7])),
+        ("conditions[0]", lambda c: c.generate("tiny", 1, conditions={3: 4})),
+        ("conditions[0]", lambda c: c.generate("tiny", 1, conditions={"age": ()})),
+        ("conditions[0]", lambda c: c.generate("tiny", 1, conditions={"age": (None, None)})),
+        ("conditions[1]", lambda c: c.generate("tiny", 1, conditions=["age > 3", {"age": []}])),
+        ("conditions[0]", lambda c: c.generate("tiny", 1, conditions={"age": b"3"})),
+        ("conditions[0]", lambda c: c.generate("tiny", 1, conditions=["city = \ud800"])),
+        ("balance", lambda c: c.generate("tiny", 1, balance=3)),
+        ("balance", lambda c: c.generate("tiny", 1, balance="")),
+        ("balance", lambda c: c.generate("tiny", 1, balance={"city": {"Bern": 2}})),
+        ("balance", lambda c: c.generate("tiny", 1, balance={"city": {}})),
+        ("balance", lambda c: c.generate("tiny", 1, balance={"a": {"b": 1}, "c": {"d": 1}})),
+        ("steps", lambda c: c.generate("tiny", 1, steps=0)),
+        ("steps", lambda c: c.generate("tiny", 1, steps=True)),
         ("version", lambda c: c.model("tiny", version="1")),
         ("model", lambda c: c.model("")),
         ("model", lambda c: c.generate(None, 1)),
@@ -228,6 +244,14 @@ def test_real_mistakes_over_the_wire(client: Client, table: pa.Table) -> None:
     version = caught(lambda: client.generate("tiny", 1, version=7))
     assert (type(version), version.name, version.available) == (VersionNotFoundError, "tiny/7", ("1",))
     assert caught(lambda: client.generate("tiny", 1, sampler="magic")).field == "sampler"
+    old = caught(lambda: client.generate("tiny", 1, conditions=["age > 20", {"city": "Bern", "age": 200}]))
+    assert (old.field, old.rule) == ("conditions[2]", "must be possible")
+    assert "age has values from 18 to 73" in old.violations[0].remedy
+    assert "Zürich" in str(caught(lambda: client.generate("tiny", 1, conditions={"city": "Zurich"})))
+    assert caught(lambda: client.generate("tiny", 1, balance={"city": {"Bern": 0.5}})).field == "balance"
+    vae = caught(lambda: client.generate("tiny", 1, sampler="vae", balance="target"))
+    assert type(vae) is UnsupportedOperationError
+    assert "samplers that can: denoiser" in str(vae)
     assert caught(lambda: client.denoise("tiny", {"shoe": 1})).field == "columns.shoe"
     assert caught(lambda: client.encode("tiny", {"age": 1})).field.startswith("columns.")
     assert caught(lambda: client.denoise("tiny", {"age": "old"})).field == "columns.age"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from augment.errors import RequestError
+from augment.errors import RequestError, UnsupportedError
 from augment.runtime import MAX_ROW, Model
 
 if TYPE_CHECKING:
@@ -105,6 +105,19 @@ def test_numpy_integers_are_integers(small: Model) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [{"conditions": ["age > 30"]}, {"balance": "target"}, {"steps": 3}],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_a_sampler_that_cannot_condition_says_which_can(small: Model, asked: dict[str, Any]) -> None:
+    """Nothing is generated that does not keep to what was asked; without a wish nothing changes."""
+    with pytest.raises(UnsupportedError, match=r"sampler vae cannot condition.*samplers that can: denoiser"):
+        small.generate(5, sampler="vae", **asked)
+    nothing: dict[str, Any] = {"conditions": [], "balance": None, "steps": None}
+    assert small.generate(5, sampler="vae", **nothing).equals(small.generate(5, sampler="vae"))
+
+
+@pytest.mark.parametrize(
     ("arguments", "field", "rule"),
     [
         ({"rows": 0}, "rows", f"must be an integer in [1, {MAX_ROW}]"),
@@ -123,6 +136,14 @@ def test_numpy_integers_are_integers(small: Model) -> None:
         ({"rows": 1, "seed": None}, "seed", f"must be an integer in [0, {2**64 - 1}]"),
         ({"rows": 1, "sampler": "flow"}, "sampler", "must be one of ['vae']"),
         ({"rows": 1, "max_rows": 0}, "max_rows", f"must be an integer in [1, {2**31 - 1}]"),
+        ({"rows": 1, "steps": 0}, "steps", "must be an integer in [1, 100000]"),
+        ({"rows": 1, "steps": 1.5}, "steps", "must be an integer in [1, 100000]"),
+        ({"rows": 1, "conditions": "age > 3"}, "conditions", "must be a list of conditions"),
+        ({"rows": 1, "conditions": ["age > 3", "nothing"]}, "conditions[1]", "must be a condition"),
+        ({"rows": 1, "conditions": ["age > 1000"]}, "conditions[0]", "must be possible"),
+        ({"rows": 1, "conditions": ["age > 0"] * 257}, "conditions", "must be at most 256"),
+        ({"rows": 1, "balance": "income"}, "balance", "must be a column of 1 to 50 values"),
+        ({"rows": 1, "balance": "city: Bern=0.5"}, "balance", "must have shares that sum to 1"),
     ],
 )
 def test_parameters_out_of_range_are_named(

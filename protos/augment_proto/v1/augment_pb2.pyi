@@ -328,6 +328,9 @@ class GenerateRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     SAMPLER_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     """0: the newest hosted version."""
@@ -337,7 +340,17 @@ class GenerateRequest(_message.Message):
     offset: _builtins.int
     """The first row of the seed's endless table to return."""
     sampler: _builtins.str
-    """Empty: the model's default."""
+    """Empty: the first of the model's that can do what is asked."""
+    steps: _builtins.int
+    """In how many steps a record is made: fewer are faster and coarser. 0: the model's default."""
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """All hold for every record; at most 256."""
+
+    @_builtins.property
+    def balance(self) -> Global___Balance:
+        """Unset: classes come as they are in the data."""
+
     def __init__(
         self,
         *,
@@ -347,16 +360,204 @@ class GenerateRequest(_message.Message):
         seed: _builtins.int | None = ...,
         offset: _builtins.int = ...,
         sampler: _builtins.str = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
+        balance: Global___Balance | None = ...,
+        steps: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "balance", b"balance", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "model", b"model", "offset", b"offset", "rows", b"rows", "sampler", b"sampler", "seed", b"seed", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "balance", b"balance", "conditions", b"conditions", "model", b"model", "offset", b"offset", "rows", b"rows", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class Condition(_message.Message):
+    """What the cells of one column must be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ONE_OF_FIELD_NUMBER: _builtins.int
+    BETWEEN_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """The column's name; unset where the rule is text."""
+    text: _builtins.str
+    """The whole condition, e.g. "age in 30..40", "income = >50K", "sex in {Male, Female}",
+    "date in 2024-01-01..2024-03-31", "age < 40", "pm2.5 is missing", "pm2.5 is not missing".
+    At most 4096 characters.
+    """
+    missing: _builtins.bool
+    """true: the cell is missing; false: it is not."""
+    @_builtins.property
+    def one_of(self) -> Global___ValueSet: ...
+    @_builtins.property
+    def between(self) -> Global___ValueRange: ...
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        text: _builtins.str = ...,
+        one_of: Global___ValueSet | None = ...,
+        between: Global___ValueRange | None = ...,
+        missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["between", b"between", "missing", b"missing", "one_of", b"one_of", "rule", b"rule", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["between", b"between", "column", b"column", "missing", b"missing", "one_of", b"one_of", "rule", b"rule", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_rule: _TypeAlias = _typing.Literal["text", "one_of", "between", "missing"]  # noqa: Y015
+    _WhichOneofArgType_rule: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_rule) -> _WhichOneofReturnType_rule | None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
+class Value(_message.Message):
+    """A value of a column. Dates and times are ISO text; any value may be text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    INTEGER_FIELD_NUMBER: _builtins.int
+    BOOLEAN_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    number: _builtins.float
+    integer: _builtins.int
+    boolean: _builtins.bool
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        number: _builtins.float = ...,
+        integer: _builtins.int = ...,
+        boolean: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["boolean", b"boolean", "integer", b"integer", "kind", b"kind", "number", b"number", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boolean", b"boolean", "integer", b"integer", "kind", b"kind", "number", b"number", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["text", "number", "integer", "boolean"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___Value: _TypeAlias = Value  # noqa: Y015
+
+@_typing.final
+class ValueSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___Value]:
+        """At least one; at most 10,000 in a request."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[Global___Value] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueSet: _TypeAlias = ValueSet  # noqa: Y015
+
+@_typing.final
+class ValueRange(_message.Message):
+    """Both ends are included unless open; at least one is set. A date without a time is its whole day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    LOW_OPEN_FIELD_NUMBER: _builtins.int
+    HIGH_OPEN_FIELD_NUMBER: _builtins.int
+    low_open: _builtins.bool
+    high_open: _builtins.bool
+    @_builtins.property
+    def low(self) -> Global___Value: ...
+    @_builtins.property
+    def high(self) -> Global___Value: ...
+    def __init__(
+        self,
+        *,
+        low: Global___Value | None = ...,
+        high: Global___Value | None = ...,
+        low_open: _builtins.bool = ...,
+        high_open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "high_open", b"high_open", "low", b"low", "low_open", b"low_open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueRange: _TypeAlias = ValueRange  # noqa: Y015
+
+@_typing.final
+class Balance(_message.Message):
+    """What share of the rows each class of a column has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """The column's name, or "target" for the target column of the data; unset where text is set."""
+    text: _builtins.str
+    """In place of the others, e.g. "target", "income", "income: >50K=0.5, <=50K=0.5"."""
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]:
+        """Empty: equal shares of all classes."""
+
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        shares: _abc.Iterable[Global___ClassShare] | None = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "shares", b"shares", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Balance: _TypeAlias = Balance  # noqa: Y015
+
+@_typing.final
+class ClassShare(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    share: _builtins.float
+    """In [0, 1]; all of them sum to 1."""
+    @_builtins.property
+    def value(self) -> Global___Value: ...
+    def __init__(
+        self,
+        *,
+        value: Global___Value | None = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["share", b"share", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassShare: _TypeAlias = ClassShare  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
@@ -401,6 +602,9 @@ class GenerateHeader(_message.Message):
     SAMPLER_FIELD_NUMBER: _builtins.int
     IPC_FIELD_NUMBER: _builtins.int
     RESULT_SCHEMA_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     digest: _builtins.str
@@ -412,6 +616,13 @@ class GenerateHeader(_message.Message):
     """Arrow IPC schema message of the wire (categories dictionary-encoded)."""
     result_schema: _builtins.bytes
     """Arrow IPC schema message to cast to."""
+    steps: _builtins.int
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """What was asked for, as the server read it: with it the same rows can be had again."""
+
+    @_builtins.property
+    def balance(self) -> Global___Balance: ...
     def __init__(
         self,
         *,
@@ -424,10 +635,13 @@ class GenerateHeader(_message.Message):
         sampler: _builtins.str = ...,
         ipc: _builtins.bytes = ...,
         result_schema: _builtins.bytes = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
+        balance: Global___Balance | None = ...,
+        steps: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "ipc", b"ipc", "model", b"model", "offset", b"offset", "result_schema", b"result_schema", "rows", b"rows", "sampler", b"sampler", "seed", b"seed", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "conditions", b"conditions", "digest", b"digest", "ipc", b"ipc", "model", b"model", "offset", b"offset", "result_schema", b"result_schema", "rows", b"rows", "sampler", b"sampler", "seed", b"seed", "steps", b"steps", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

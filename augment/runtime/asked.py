@@ -1,0 +1,90 @@
+"""What a caller asks of generated records beside their number, checked and compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from augment.data import Balance, compile_balance, compile_restrictions, parse_balance
+from augment.errors import RequestError, UnsupportedError
+from augment.runtime.checks import checked_choice, checked_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from augment.data import Codec, Condition, Restriction, Shares
+
+__all__ = ["MAX_SAMPLER_STEPS", "Asked", "asked_for", "chosen_sampler"]
+
+MAX_SAMPLER_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Conditions on generated records, for a sampler.
+
+    Attributes:
+        restrictions: What each conditioned token column may hold, by its index.
+        shares: The balance of classes; None: as they come.
+        steps: In how many steps a record is made; None: the model's default.
+    """
+
+    restrictions: dict[int, Restriction] = field(default_factory=dict)
+    shares: Shares | None = None
+    steps: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for that not every sampler can do."""
+        return not self.restrictions and self.shares is None and self.steps is None
+
+
+def asked_for(
+    codec: Codec,
+    conditions: Iterable[Condition | str] | None,
+    balance: Balance | str | None,
+    steps: object,
+) -> Asked:
+    """Return what is asked for, compiled for the data's encoding.
+
+    Raises:
+        RequestError: A condition or the balance is impossible, or `steps` out of its range.
+    """
+    wanted = _checked_conditions(conditions)
+    count = None if steps is None else checked_integer("steps", steps, 1, MAX_SAMPLER_STEPS)
+    restrictions = compile_restrictions(codec, wanted)
+    if balance is None:
+        return Asked(restrictions, None, count)
+    if not isinstance(balance, Balance):
+        balance = parse_balance(balance, [column.name for column in codec.schema.columns])
+    return Asked(restrictions, compile_balance(codec, balance, wanted), count)
+
+
+def chosen_sampler(samplers: Collection[str], sampler: str | None, *, able: Collection[str]) -> str:
+    """Return the sampler to use: the one named, else the first that can do what is asked.
+
+    Args:
+        samplers: Those of the model, the default first; at least one.
+        sampler: What the caller named, if anything.
+        able: Those of them that can do what is asked: all, or those that go column by column, which
+            alone keep to conditions and have steps.
+
+    Raises:
+        RequestError: The model has no such sampler.
+        UnsupportedError: The sampler, or each of the model's, cannot do what is asked.
+    """
+    named = None if sampler is None else checked_choice("sampler", sampler, samplers)
+    if able and (named is None or named in able):
+        return named or next(iter(able))
+    asked = named or next(iter(samplers))
+    there = ", ".join(able) or "none of this model's. Models of tables without arrays have the denoiser"
+    raise UnsupportedError(
+        f"sampler {asked} cannot condition, balance or take steps; samplers that can: {there}"
+    )
+
+
+def _checked_conditions(conditions: Iterable[Condition | str] | None) -> tuple[Condition | str, ...]:
+    if isinstance(conditions, str):
+        remedy = "Put the text into a list"
+        raise RequestError.of("conditions", "must be a list of conditions", conditions, remedy)
+    return tuple(conditions or ())
