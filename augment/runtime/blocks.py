@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from augment.runtime.graph import Graph
+    from augment.runtime.graph import Runs
 
 __all__ = ["run_in_blocks"]
 
 
 def run_in_blocks(
-    graph: Graph, inputs: Mapping[str, NDArray[Any]], *, block_rows: int
+    graph: Runs, inputs: Mapping[str, NDArray[Any]], *, block_rows: int
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs for all rows of `inputs`, but for those that are said once for all rows.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from augment.bundle import Stepwise
     from augment.data import Codec
-    from augment.runtime.graph import Graph
+    from augment.runtime.graph import Runs
 
 __all__ = ["Engine", "graph_inputs"]
 
@@ -36,7 +36,7 @@ class Engine:
     """
 
     codec: Codec
-    graphs: Mapping[str, Graph]
+    graphs: Mapping[str, Runs]
     block_rows: int
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     threads: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -18,10 +18,24 @@ if TYPE_CHECKING:
 
     from augment.bundle import Bundle, GraphInfo
 
-__all__ = ["Graph", "load_graph"]
+__all__ = ["Graph", "Runs", "load_graph"]
 
 _ONNX_TYPES = {"float32": "tensor(float)", "int32": "tensor(int32)"}
 _ERRORS_ONLY = 3
+
+
+class Runs(Protocol):
+    """What the operations ask of a graph, whoever runs it: onnxruntime, or torch after training."""
+
+    @property
+    def info(self) -> GraphInfo:
+        """Its inputs and outputs."""
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name."""
+
+    def fault(self, what: str) -> BundleCorruptError:
+        """Return the error that says what this graph did wrong."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from augment.bundle import Stepwise
     from augment.data.restrictions import Restriction
     from augment.runtime.engine import Engine
-    from augment.runtime.graph import Graph
+    from augment.runtime.graph import Runs
     from augment.runtime.wish import Wish
 
 __all__ = ["Cells", "Maker"]
@@ -48,7 +48,7 @@ class Maker:
 
     def __init__(self, engine: Engine, sampler: str) -> None:
         plan: Stepwise = engine.stepwise[sampler]
-        self._graphs: Mapping[str, Graph] = engine.graphs
+        self._graphs: Mapping[str, Runs] = engine.graphs
         self._sampler = sampler
         self._order = plan.order
         self._homes = {
