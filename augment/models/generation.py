@@ -150,8 +150,9 @@ class _Draw(nn.Module):
         residuals = lows + residual_u * (highs - lows)
         if self.within is not None and self.has_inside:
             column = self.inside.index_select(0, place)
-            parts = self.within.column_logits(hidden, column, tokens)
+            inner = tokens.clamp(max=self.within.wide.shape[1] - 1)  # a column that is not wide may have more
+            parts = self.within.column_logits(hidden, column, inner)
             placed = place_between(parts, lows, highs, residual_u)
-            wide = self.within.wide.index_select(0, column)[0].index_select(0, tokens)
+            wide = self.within.wide.index_select(0, column)[0].index_select(0, inner)
             residuals = torch.where(wide * self.is_wide.index_select(0, place) > 0, placed, residuals)
         return tokens, residuals, log_mass

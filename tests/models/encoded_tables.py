@@ -43,6 +43,7 @@ TABLES: dict[str, tuple[tuple[Column, ...], tuple[tuple[int, ...], ...]]] = {
         ),
         (),
     ),
+    "numbers of two kinds": ((Column(60, ordered=True), Column(48, ordered=True, wide=True)), ()),
     "categories": ((Column(2), Column(7), Column(40, missing=0.1)), ()),
     "numbers": ((Column(10, ordered=True), Column(48, ordered=True, missing=0.5, wide=True)), ()),
     "arrays": ((), ((4,), (2, 2))),

@@ -9,7 +9,15 @@ from augment.models import Batch, Denoiser, Graph, Noise, generation_graphs
 from tests.models.conftest import MAKERS
 from tests.models.encoded_tables import encoded_table
 
-LAYOUTS = ["mixed tables", "categories", "numbers", "many levels", "constant column", "all missing"]
+LAYOUTS = [
+    "mixed tables",
+    "numbers of two kinds",
+    "categories",
+    "numbers",
+    "many levels",
+    "constant column",
+    "all missing",
+]
 
 
 def made(name: str, rows: int = 40) -> tuple[Denoiser, Batch, dict[str, Graph]]:
