@@ -45,6 +45,8 @@ class BestTokens:
 class CategoricalHead(nn.Module):
     """Logits of a group of K columns: shape (N, width) to (N, K, V), V being the largest vocabulary.
 
+    Hidden states of shape (N, C, width) are each column's own.
+
     Tokens that a column does not have, and token 0 of one that is never missing, get the logit -1e9 and
     so the probability 0. Biases start at the logarithms of the training frequencies, so that training
     need not learn the marginals. Where V is above 512 the matrix has rank 64: 4,000 levels cost like 700,
@@ -94,10 +96,20 @@ class CategoricalHead(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits."""
+        if hidden.dim() == 3:  # noqa: PLR2004 - rows, columns, width
+            hidden = hidden.index_select(1, self.index)
         if self.narrow is not None:
             hidden = self.narrow(hidden)
-        logits: Tensor = self.logits(hidden)
-        return logits.reshape(-1, *self.shape) + self.never
+        if hidden.dim() == 2:  # noqa: PLR2004 - rows, width
+            logits: Tensor = self.logits(hidden)
+            return logits.reshape(-1, *self.shape) + self.never
+        weight, bias = self.column_weights()
+        own = torch.bmm(hidden.transpose(0, 1), weight.transpose(1, 2)).transpose(0, 1)
+        return own + bias + self.never
+
+    def column_weights(self) -> tuple[Tensor, Tensor]:
+        """Return the weights and biases of each column: (K, V, inputs) and (K, V)."""
+        return self.logits.weight.reshape(*self.shape, -1), self.logits.bias.reshape(self.shape)
 
     def lean_to(self, logits: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
         """Return `logits` with that of each given token raised: all columns' tokens and weights (N, C)."""
@@ -158,19 +170,27 @@ class CategoricalHead(nn.Module):
         )
 
 
-def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> Tensor:
-    """Draw one column's tokens of those allowed: logits (N, V), weights (1, V), uniforms (N,) to int32 (N,).
+def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw one column's tokens of those allowed: logits (N, V), weights (1, V), uniforms (N,).
 
     Args:
-        logits: With the weights added.
+        logits: Without the weights.
         log_weights: -1e9 where a token must never be drawn; at least one may be.
         token_u: In (0, 1).
+
+    Returns:
+        Tokens, int32, and the logarithm of the probability of what is allowed, both (N,).
     """
     vocabulary = torch.arange(logits.shape[1], dtype=torch.int32, device=logits.device)
     last = torch.where(log_weights > _NEVER / 2, vocabulary, 0).max(1).values
-    cumulative = torch.softmax(logits, dim=1).cumsum(1)
-    drawn = (cumulative < token_u.unsqueeze(1)).sum(1, dtype=torch.int32)
-    return torch.minimum(drawn, last.to(torch.int32))
+    allowed = logits + log_weights
+    peak, top = allowed.max(1, keepdim=True).values, logits.max(1, keepdim=True).values
+    cumulative = (allowed - peak).exp().cumsum(1)
+    total = cumulative[:, -1:]
+    drawn = (cumulative < token_u.unsqueeze(1) * total).sum(1, dtype=torch.int32)
+    every = (logits - top).exp().sum(1, keepdim=True)
+    log_mass = (total.log() + peak - every.log() - top).squeeze(1)
+    return torch.minimum(drawn, last.to(torch.int32)), log_mass
 
 
 def _mode(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from augment.models.batch import Batch, LossParts
-from augment.models.blocks import linear
+from augment.models.blocks import Trunk, linear
 from augment.models.corruption import CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
 from augment.models.evidence import SwapEvidence
 from augment.models.heads import RecordHead
-from augment.models.masking import MaskingOptions, mask_cells
-from augment.models.targeted import TargetedTrunk
+from augment.models.maker import Maker
+from augment.models.masking import cells_to_restore
 from augment.models.trainable import Trainable
 
 if TYPE_CHECKING:
@@ -25,15 +25,10 @@ if TYPE_CHECKING:
     from augment.data.layout import Layout
     from augment.models.distribution import RecordDistribution
 
-__all__ = ["Denoiser", "DenoiserOptions", "Prediction", "generation_order"]
+__all__ = ["Denoiser", "DenoiserOptions", "Prediction"]
 
 _FIRST_TRUST = -2.0
 _MOSTLY_INTACT = 2.0
-
-
-def generation_order(layout: Layout) -> tuple[int, ...]:
-    """Return the token columns in the order in which records are made from nothing."""
-    return tuple(range(len(layout.names)))
 
 
 @dataclass(frozen=True)
@@ -41,21 +36,29 @@ class DenoiserOptions:
     """What a `Denoiser` is made of.
 
     Attributes:
-        hidden: Width of the hidden layers.
-        layers: Hidden layers.
+        hidden: Width of the hidden layers that restore.
+        layers: Their number.
+        maker_hidden: Width of the hidden layers that make records, column by column.
+        maker_layers: Their number.
         dropout: Rate in the hidden layers.
         blur: How far the targets of ordered columns are blurred in training, in ranks (0 to 1).
+        make_share: Share of the training records that are made, column by column; the rest is restored.
+        condition_share: Share of the made records that are given some columns from the start.
+        doubt_share: Share of the restored records whose given cells may be wrong.
         observed_weight: Weight of the observed cells of doubted records beside the hidden cells.
-        masking: What training records are asked.
-        corruption: What doubted ones suffer.
+        corruption: What doubted records suffer.
     """
 
-    hidden: int = 384
+    hidden: int = 256
     layers: int = 3
+    maker_hidden: int = 256
+    maker_layers: int = 1
     dropout: float = 0.1
     blur: float = 0.0
+    make_share: float = 0.75
+    condition_share: float = 0.3
+    doubt_share: float = 0.7
     observed_weight: float = 1.0
-    masking: MaskingOptions = field(default_factory=MaskingOptions)
     corruption: CorruptionOptions = field(default_factory=CorruptionOptions)
 
 
@@ -75,54 +78,46 @@ class Prediction:
 class Denoiser(Trainable):
     """A masked denoising autoencoder.
 
-    Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders (2008); asked for
-    one column after another it is an autoregressive model that takes any columns as given (Uria, Murray
-    and Larochelle 2014; Hoogeboom et al., Autoregressive Diffusion Models, 2022). Asked for all columns
-    at once it imputes and repairs. An input flag, `doubt`, tells it whether the given cells may be wrong:
-    to generate or condition they are right by decree. The logit of a given token is raised by what the
-    hidden state trusts it, so that copying need not be learnt token by token.
-
-    Attributes:
-        order: The token columns in the order of generation: int64, (C,).
+    Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders (2008). Asked for
+    all columns at once it imputes and repairs: an input flag, `doubt`, tells it whether the given cells
+    may be wrong, and the logit of a given token is raised by what the hidden state trusts it, so that
+    copying need not be learnt token by token. Asked for one column after another, by its `maker`, it
+    generates. Records with arrays are not made column by column: an array's elements are not independent.
     """
-
-    order: Tensor
 
     def __init__(self, layout: Layout, options: DenoiserOptions, generator: torch.Generator) -> None:
         super().__init__()
         self.options = options
-        columns = len(layout.names)
+        columns, elements = len(layout.names), layout.array_width
         self.embedding = RecordEmbedding(layout, generator)
-        self.first = linear(self.embedding.width + 1, options.hidden, generator)
-        self.trunk = TargetedTrunk(
+        self.trunk = Trunk(
+            self.embedding.width + 1,
             options.hidden,
-            layers=options.layers - 1,
-            targets=columns + 1,
+            layers=options.layers,
             rate=options.dropout,
             generator=generator,
         )
         self.head = RecordHead(layout, options.hidden, blur=options.blur, generator=generator)
         self.intact = linear(options.hidden, columns, generator, gain=0.1)
         nn.init.constant_(self.intact.bias, _MOSTLY_INTACT)
-        elements = layout.array_width
         self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
         self.evidence = SwapEvidence(layout)
         self.trust = linear(options.hidden, columns, generator, gain=0.1)
-        self.register_buffer("order", torch.tensor(generation_order(layout)), persistent=False)
+        self.maker = None if elements else self._maker(layout, generator)
 
-    def state(self, batch: Batch, observed: Tensor, doubt: Tensor) -> Tensor:
-        """Return the sum of what each given cell says: (N, hidden)."""
-        state: Tensor = self.first(torch.cat([self.embedding(batch, observed), doubt], dim=1))
-        return state
+    def _maker(self, layout: Layout, generator: torch.Generator) -> Maker:
+        return Maker(
+            layout,
+            self.embedding,
+            width=self.options.maker_hidden,
+            layers=self.options.maker_layers,
+            rate=self.options.dropout,
+            blur=self.options.blur,
+            generator=generator,
+        )
 
     def forward(
-        self,
-        batch: Batch,
-        observed: Tensor,
-        doubt: Tensor,
-        *,
-        target: Tensor,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, observed: Tensor, doubt: Tensor, generator: torch.Generator | None = None
     ) -> Prediction:
         """Predict clean records.
 
@@ -130,13 +125,12 @@ class Denoiser(Trainable):
             batch: What is given.
             observed: 1 where a cell is given, 0 where it is to be predicted: float32, (N, C).
             doubt: 1 where the given cells may be wrong, 0 where they are right: float32, (N, 1).
-            target: The column asked for, whose prediction alone is then to be used; C for all: int64,
-                (N,) or (1,).
             generator: For dropout; None for none.
         """
-        hidden = self.trunk(self.state(batch, observed, doubt), target, generator)
+        inputs = torch.cat([self.embedding(batch, observed), doubt], dim=1)
+        hidden = self.trunk(inputs, generator)
         base: RecordDistribution = self.head(hidden)
-        seen = self.embedding.seen(batch, observed) * doubt
+        seen = self.embedding.seen(batch, observed)
         cells = self.trust(hidden) * seen
         elements = self._element_trust(hidden) * seen.index_select(1, self.embedding.owners)
         intact = self.intact(hidden) + self.evidence(base.nll(batch), batch.tokens)
@@ -155,20 +149,50 @@ class Denoiser(Trainable):
         *,
         progress: float = 1.0,  # noqa: ARG002 - no schedule
     ) -> LossParts:
-        """Return the loss in nats a record: what was asked for, what was given, and finding the wrong."""
-        masking = mask_cells(len(batch), self.order, self.options.masking, generator)
-        spoilt = corrupt(batch, masking.doubt, self.head.spans, self.options.corruption, generator)
-        prediction = self(
-            spoilt.batch, masking.observed, masking.doubt, target=masking.target, generator=generator
+        """Return the loss in nats a record: of making it, restoring it, and finding what is wrong in it."""
+        if self.maker is None:
+            return self._restoring(batch, generator)
+        rows, columns = batch.tokens.shape
+        asked = max(1, round(self.options.make_share * rows / columns))
+        restored = max(1, round((1 - self.options.make_share) * rows))
+        last = torch.arange(rows - restored, rows, device=batch.tokens.device)
+        parts = self._restoring(batch.rows(last), generator)
+        made = self.maker.loss(
+            self.embedding,
+            batch,
+            rows=asked,
+            condition_share=self.options.condition_share,
+            generator=generator,
         )
+        return LossParts(made + parts.total, {"made": made.detach(), **parts.parts})
+
+    def _restoring(self, batch: Batch, generator: torch.Generator) -> LossParts:
+        """Return the loss of restoring records: hidden cells, observed cells, and finding the wrong ones."""
+        rows, columns, device = *batch.tokens.shape, batch.tokens.device
+        uniform = torch.rand((rows, 1), generator=generator, device=device)
+        doubt = (uniform < self.options.doubt_share).float()
+        observed = cells_to_restore(doubt, columns, generator)
+        spoilt = corrupt(batch, doubt, self.head.spans, self.options.corruption, generator)
+        prediction = self(spoilt.batch, observed, doubt, generator)
         cells = prediction.record.nll(batch, blur=self.training)
-        hidden = (cells * masking.weight).sum(1).mean()
-        doubted = masking.observed * masking.doubt
-        observed = (cells * doubted).sum(1).mean()
+        hidden = _hidden_loss(cells, observed)
+        doubted = observed * doubt
+        given = (cells * doubted).sum(1).mean()
         finding = functional.binary_cross_entropy_with_logits(
             prediction.intact, spoilt.intact, weight=doubted, reduction="none"
         )
         detection = finding.sum(1).mean()
-        total = hidden + self.options.observed_weight * observed + detection
-        parts = {"hidden": hidden, "observed": observed, "detection": detection}
+        total = hidden + self.options.observed_weight * given + detection
+        parts = {"hidden": hidden, "observed": given, "detection": detection}
         return LossParts(total, {name: part.detach() for name, part in parts.items()})
+
+
+def _hidden_loss(cells: Tensor, observed: Tensor) -> Tensor:
+    """Return the loss of the hidden cells as if every column had been hidden, in nats a record.
+
+    A record with h of C columns hidden counts C / h times the sum over them (Uria et al. 2014, eq. 6),
+    so that each number of hidden columns weighs the same.
+    """
+    hidden = 1 - observed
+    count = hidden.sum(1)
+    return ((cells * hidden).sum(1) * hidden.shape[1] / count.clamp(min=1)).mean()

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from augment.data.layout import Layout
-    from augment.models.denoiser import Denoiser
+    from augment.models.embedding import RecordEmbedding
+    from augment.models.maker import Maker
 
 __all__ = ["generation_graphs"]
 
 
-def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
+def generation_graphs(maker: Maker, embedding: RecordEmbedding, layout: Layout) -> tuple[Graph, ...]:
     """Return `denoiser_start`, `denoiser_hidden`, `denoiser_absorb` and a `denoiser_draw_<g>` a group."""
-    columns, width = len(layout.names), denoiser.options.hidden
+    columns, width = len(layout.names), maker.width
     state, hidden = Port("state", "float32", width), Port("hidden", "float32", width)
     column = Port("column", "int32", None, rows=1, below=columns)
     tokens, residuals = Port("tokens", "int32", None), Port("residuals", "float32", None)
@@ -39,7 +40,7 @@ def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
     )
     cell = (tokens, residuals, Port("fresh", "float32", None))
     draws = []
-    for index, head in enumerate(denoiser.head.groups):
+    for index, head in enumerate(maker.head.groups):
         bounds = tuple(
             Port(name, "float32", head.shape[1], rows=1) for name in ("log_weights", "low", "high")
         )
@@ -47,13 +48,13 @@ def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
         place = Port("place", "int32", None, rows=1, below=head.shape[0])
         drawn = (tokens, residuals, Port("log_mass", "float32", None))
         role = f"denoiser_draw_{index}"
-        draws.append(Graph(role, _Draw(denoiser, index), (hidden, place, *bounds, *noise), drawn))
+        draws.append(Graph(role, _Draw(maker, index), (hidden, place, *bounds, *noise), drawn))
     return (
-        Graph("denoiser_start", _Start(denoiser), records, (state,)),
-        Graph("denoiser_hidden", _Hidden(denoiser), (state, column), (hidden,)),
+        Graph("denoiser_start", _Start(maker, embedding), records, (state,)),
+        Graph("denoiser_hidden", _Hidden(maker), (state, column), (hidden,)),
         Graph(
             "denoiser_absorb",
-            _Absorb(denoiser),
+            _Absorb(maker, embedding),
             (state, column, *cell),
             (Port("next_state", "float32", width),),
         ),
@@ -64,24 +65,25 @@ def generation_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
 class _Start(nn.Module):
     """Records and the flags of the given cells, to the state that they leave."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, maker: Maker, embedding: RecordEmbedding) -> None:
         super().__init__()
-        self.denoiser = denoiser
+        self.maker = maker
+        self.embedding = embedding
 
     def forward(self, tokens: Tensor, residuals: Tensor, observed: Tensor) -> tuple[Tensor]:
         batch = Batch(tokens, residuals, residuals[:, :0])
-        return (self.denoiser.state(batch, observed, torch.zeros_like(residuals[:, :1])),)
+        return (self.maker.state(self.embedding, batch, observed),)
 
 
 class _Hidden(nn.Module):
     """A state and the column asked for, to the hidden state that its distribution comes from."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, maker: Maker) -> None:
         super().__init__()
-        self.trunk = denoiser.trunk
+        self.trunk = maker.trunk
 
     def forward(self, state: Tensor, column: Tensor) -> tuple[Tensor]:
-        return (self.trunk(state, column),)
+        return (self.trunk.of_column(state, column),)
 
 
 class _Absorb(nn.Module):
@@ -90,10 +92,10 @@ class _Absorb(nn.Module):
     table: Tensor
     number_weights: Tensor
 
-    def __init__(self, denoiser: Denoiser) -> None:
+    def __init__(self, maker: Maker, embedding: RecordEmbedding) -> None:
         super().__init__()
-        self.embedding = denoiser.embedding
-        table, numbers = denoiser.embedding.folded(denoiser.first.weight.detach())
+        self.embedding = embedding
+        table, numbers = embedding.folded(maker.first.weight.detach())
         self.register_buffer("table", table, persistent=False)
         self.register_buffer("number_weights", numbers, persistent=False)
 
@@ -118,22 +120,20 @@ class _Draw(nn.Module):
     inside: Tensor
     is_wide: Tensor
 
-    def __init__(self, denoiser: Denoiser, group: int) -> None:
+    def __init__(self, maker: Maker, group: int) -> None:
         super().__init__()
-        head = denoiser.head.groups[group]
-        columns, vocabulary = head.shape
+        head = maker.head.groups[group]
         self.narrow = head.narrow
-        self.within = denoiser.head.within
-        weight = head.logits.weight.detach().reshape(columns, vocabulary, -1).transpose(1, 2).contiguous()
-        bias = head.logits.bias.detach().reshape(columns, vocabulary) + head.never
+        self.within = maker.head.within
+        weight, bias = (part.detach() for part in head.column_weights())
         inner = self.within.index.tolist() if self.within is not None else []
         places = [inner.index(column) if column in inner else -1 for column in head.index.tolist()]
         inside = torch.tensor(places)
         self.has_inside = max(places) >= 0
         wide = (inside >= 0).float()
         for name, value in {
-            "weight": weight,
-            "bias": bias,
+            "weight": weight.transpose(1, 2).contiguous(),
+            "bias": bias + head.never,
             "inside": inside.clamp(min=0),
             "is_wide": wide,
         }.items():
@@ -143,9 +143,7 @@ class _Draw(nn.Module):
         log_weights, low, high, token_u, residual_u = rest
         shared = self.narrow(hidden) if self.narrow is not None else hidden
         logits = shared @ self.weight.index_select(0, place).squeeze(0) + self.bias.index_select(0, place)
-        allowed = logits + log_weights
-        log_mass = allowed.logsumexp(1) - logits.logsumexp(1)
-        tokens = draw_tokens(allowed, log_weights, token_u)
+        tokens, log_mass = draw_tokens(logits, log_weights, token_u)
         lows, highs = low[0].index_select(0, tokens), high[0].index_select(0, tokens)
         residuals = lows + residual_u * (highs - lows)
         if self.within is not None and self.has_inside:

@@ -110,18 +110,15 @@ class _Score(nn.Module):
 class _Denoise(nn.Module):
     """Records that may be wrong and the flags of the given cells, to clean records and confidences."""
 
-    all_columns: Tensor
-
     def __init__(self, denoiser: Denoiser, arrays: bool) -> None:  # noqa: FBT001 - private
         super().__init__()
         self.denoiser = denoiser
         self.inputs = 3 if arrays else 2
-        self.register_buffer("all_columns", torch.tensor([len(denoiser.order)]), persistent=False)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         batch, observed = _record(tensors[: self.inputs]), tensors[-1]
         doubt = torch.ones_like(observed[:, :1])
-        prediction = self.denoiser(batch, observed, doubt, target=self.all_columns)
+        prediction = self.denoiser(batch, observed, doubt)
         best = prediction.record.best(missing=False)
         seen = self.denoiser.embedding.seen(batch, observed)
         intact = torch.sigmoid(prediction.intact) * seen

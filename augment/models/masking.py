@@ -2,95 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["Masking", "MaskingOptions", "mask_cells"]
+__all__ = ["cells_before", "cells_to_restore"]
 
 
-@dataclass(frozen=True)
-class MaskingOptions:
-    """What training records are used for; the shares add up to at most 1.
+def cells_before(rows: int, order: Tensor, condition_share: float, generator: torch.Generator) -> Tensor:
+    """Choose what is given where one column is asked for: float32, (N, C asked for, C given or not).
 
-    Attributes:
-        generate_share: Share of the records that are made from nothing: the columns before a random one
-            in the order of generation are given, and that one is asked for.
-        condition_share: Share likewise, but with some other columns given from the start.
-            Of the rest some cells are given and all others are asked for at once: to impute and repair.
-        doubt_share: Share of that rest whose given cells may be wrong; in all other records they are
-            right.
-    """
-
-    generate_share: float = 0.5
-    condition_share: float = 0.2
-    doubt_share: float = 0.7
-
-
-@dataclass(frozen=True)
-class Masking:
-    """What N records of C columns are asked.
-
-    Attributes:
-        observed: 1 where a cell is given: float32, (N, C).
-        target: The column asked for, C where all are: int64, (N,).
-        weight: Of each cell's loss, such that in the mean each way to ask weighs as if every column had
-            been asked for: float32, (N, C).
-        doubt: 1 where the given cells may be wrong: float32, (N, 1).
-    """
-
-    observed: Tensor
-    target: Tensor
-    weight: Tensor
-    doubt: Tensor
-
-
-def mask_cells(rows: int, order: Tensor, options: MaskingOptions, generator: torch.Generator) -> Masking:
-    """Draw a masking.
-
-    A record with k columns to be made asks for one of them and counts it k times: an unbiased estimate
-    of its negative log-likelihood by the chain rule (Uria, Murray and Larochelle 2014, eq. 6).
+    The columns before it in the order of generation are, and of a share of the records any others as
+    well: conditions, or cells that are not to be imputed.
 
     Args:
         rows: N.
         order: Columns in the order of generation: int64, (C,).
-        options: The shares.
+        condition_share: Share of the records with others.
         generator: On the device of `order`.
     """
     device, columns = order.device, len(order)
-    uniform = torch.rand((rows, 4), generator=generator, device=device)
-    generated = uniform[:, :1] < options.generate_share
-    restored = uniform[:, :1] >= options.generate_share + options.condition_share
-    doubt = restored & (uniform[:, 3:] < options.doubt_share)
-    given = _given(uniform[:, 1:2], doubt, columns, generator) & ~generated
-    free = (~given).float()[:, order]
-    count = free.sum(1, keepdim=True)
-    place = free.cumsum(1) - free
-    now = (uniform[:, 2:3] * count).floor()
-    before, asked = torch.zeros_like(free), torch.zeros_like(free)
-    before[:, order] = free * (place < now)
-    asked[:, order] = free * (place == now)
-    hidden = (~given).float()
-    return Masking(
-        observed=1 - hidden + torch.where(restored, 0.0, before),
-        target=torch.where(restored[:, 0], columns, asked.argmax(1)),
-        weight=torch.where(restored, hidden * columns / count.clamp(min=1), asked * count),
-        doubt=doubt.float(),
-    )
+    place = torch.empty_like(order)
+    place[order] = torch.arange(columns, device=device)
+    before = place.unsqueeze(0) < place.unsqueeze(1)
+    uniform = torch.rand((rows, columns, 2), generator=generator, device=device)
+    count = _few_or_many(uniform[:, :, :1], columns) * (uniform[:, :, 1:] < condition_share)
+    given = _any(count, generator) & ~torch.eye(columns, dtype=torch.bool, device=device)
+    return (before | given).float()
 
 
-def _given(uniform: Tensor, doubt: Tensor, columns: int, generator: torch.Generator) -> Tensor:
-    """Choose cells that are given from the start, booleans (N, C).
+def cells_to_restore(doubt: Tensor, columns: int, generator: torch.Generator) -> Tensor:
+    """Choose what is given where all columns are asked for: float32, (N, C).
 
-    Of C columns 0 to C - 1 are, any of them; few and nearly all most often, as conditions and imputing
-    need. Of a doubted record C or a few less are: its uniform number is squared.
+    Of a record 0 to C - 1 cells are; of a doubted one C or a few less, because repairing sees most of it.
+
+    Args:
+        doubt: 1 where the given cells may be wrong, (N, 1).
+        columns: C.
+        generator: On the device of `doubt`.
     """
-    few_or_many = ((0.5 - 0.5 * torch.cos(torch.pi * uniform)) * columns).floor().clamp(max=columns - 1)
+    uniform = torch.rand(doubt.shape, generator=generator, device=doubt.device)
     mostly_all = columns - (uniform.square() * (columns + 1)).floor()
-    shape = (len(uniform), columns)
-    order = torch.rand(shape, generator=generator, device=uniform.device).argsort(1).argsort(1)
-    return order < torch.where(doubt, mostly_all, few_or_many)
+    count = torch.where(doubt > 0, mostly_all, _few_or_many(uniform, columns))
+    return _any(count, generator, columns).float()
+
+
+def _few_or_many(uniform: Tensor, columns: int) -> Tensor:
+    """Return numbers in [0, C - 1], of which few and nearly all are the likeliest."""
+    share = 0.5 - 0.5 * torch.cos(torch.pi * uniform)
+    return (share * columns).floor().clamp(max=columns - 1)
+
+
+def _any(count: Tensor, generator: torch.Generator, columns: int = 0) -> Tensor:
+    """Choose `count` (..., 1) of the columns in each place: booleans (..., C)."""
+    shape = (*count.shape[:-1], columns or count.shape[-2])
+    order = torch.rand(shape, generator=generator, device=count.device).argsort(-1).argsort(-1)
+    return order < count

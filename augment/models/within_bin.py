@@ -36,7 +36,8 @@ class WithinBin(nn.Module):
     so inside their bins as well. They start equal: what is drawn inside a bin is at first uniform by
     rank, which is the bin's own quantiles.
 
-    Shape: hidden states (N, width) to contexts (N, K, 32) of the K columns of `wide_columns`.
+    Shape: hidden states (N, width), or each column's own (N, C, width), to contexts (N, K, 32) of the K
+    columns of `wide_columns`.
     """
 
     index: Tensor
@@ -66,8 +67,12 @@ class WithinBin(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return what the hidden states say of each column."""
-        context: Tensor = self.context(hidden)
-        return context.reshape(-1, *self.shape)
+        if hidden.dim() == 2:  # noqa: PLR2004 - rows, width
+            context: Tensor = self.context(hidden)
+            return context.reshape(-1, *self.shape)
+        weight = self.context.weight.reshape(*self.shape, -1).transpose(1, 2)
+        own = torch.bmm(hidden.index_select(1, self.index).transpose(0, 1), weight).transpose(0, 1)
+        return own + self.context.bias.reshape(self.shape)
 
     def nll(self, context: Tensor, tokens: Tensor, residuals: Tensor) -> Tensor:
         """Return the negative log densities in nats, all columns (N, C); 0 where a token is not wide."""

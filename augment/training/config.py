@@ -72,10 +72,11 @@ class DenoiserConfig(_ModelConfig):
     """The denoising autoencoder.
 
     Attributes:
-        generate_share: Share of the training records that are made from nothing, column by column.
-        condition_share: Share that is made likewise, but with some other columns given; both together
-            are at most 1. All others are imputed and repaired.
-        doubt_share: Share of those others whose given cells may be wrong.
+        maker_hidden: Width of the hidden layers that make records column by column; None: as `hidden`.
+        maker_layers: Their number.
+        make_share: Share of the training records that are made column by column; the rest is restored.
+        condition_share: Share of the made records that are given some columns from the start.
+        doubt_share: Share of the restored records whose given cells may be wrong.
         max_swap_rate: Highest share of wrong cells in such a record.
         noise_share: Share of such records' arrays that get Gaussian noise.
         max_noise: Its highest standard deviation, in those of the column.
@@ -86,8 +87,10 @@ class DenoiserConfig(_ModelConfig):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     blur_rows: float = Field(default=5.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    generate_share: float = Field(default=0.5, ge=0, le=1)
-    condition_share: float = Field(default=0.2, ge=0, le=1)
+    maker_hidden: int | None = Field(default=None, ge=8, le=8192)
+    maker_layers: int = Field(default=1, ge=1, le=16)
+    make_share: float = Field(default=0.75, gt=0, lt=1)
+    condition_share: float = Field(default=0.3, ge=0, le=1)
     doubt_share: float = Field(default=0.7, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)

@@ -39,7 +39,5 @@ def test_a_short_training_finds_swapped_cells() -> None:
     swapped = tokens[:, 1] != encoded.tokens[:, 1]
     spoilt = Batch(torch.from_numpy(tokens), torch.from_numpy(encoded.residuals), torch.zeros(400, 0))
     with torch.no_grad():
-        intact = model.eval()(
-            spoilt, torch.ones(400, 2), torch.ones(400, 1), target=torch.tensor([2])
-        ).intact[:, 1]
+        intact = model.eval()(spoilt, torch.ones(400, 2), torch.ones(400, 1)).intact[:, 1]
     assert average_precision_score(swapped, -intact.numpy()) > 0.9

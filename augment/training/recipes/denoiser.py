@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from augment.bundle import Stepwise
 from augment.models import Denoiser, DenoiserOptions, denoiser_graphs, generation_graphs
 from augment.models.corruption import CorruptionOptions
-from augment.models.masking import MaskingOptions
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import hidden_width
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DenoiserRecipe"]
 
-_WIDEST = 384
+_WIDEST = 256
 
 
 class DenoiserRecipe:
@@ -29,11 +28,6 @@ class DenoiserRecipe:
     def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Denoiser:
         """Return a new denoiser."""
         chosen = config.denoiser
-        masking = MaskingOptions(
-            generate_share=chosen.generate_share,
-            condition_share=chosen.condition_share,
-            doubt_share=chosen.doubt_share,
-        )
         corruption = CorruptionOptions(
             max_swap_rate=chosen.max_swap_rate,
             noise_share=chosen.noise_share,
@@ -42,10 +36,14 @@ class DenoiserRecipe:
         options = DenoiserOptions(
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
             layers=chosen.layers,
+            maker_hidden=hidden_width(chosen.maker_hidden, layout, rows, widest=_WIDEST),
+            maker_layers=chosen.maker_layers,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
+            make_share=chosen.make_share,
+            condition_share=chosen.condition_share,
+            doubt_share=chosen.doubt_share,
             observed_weight=chosen.observed_weight,
-            masking=masking,
             corruption=corruption,
         )
         return Denoiser(layout, options, generator)
@@ -58,9 +56,10 @@ class DenoiserRecipe:
         """Return its graphs; it makes no records with arrays, whose elements are not independent."""
         del train, config
         assert isinstance(model, Denoiser)  # noqa: S101 - made by `make`
-        if layout.array_width:
+        maker = model.maker
+        if maker is None:
             return Finished(denoiser_graphs(model, layout))
-        groups = tuple(tuple(head.index.tolist()) for head in model.head.groups)
-        plan = Stepwise(order=tuple(model.order.tolist()), groups=groups)
-        graphs = (*denoiser_graphs(model, layout), *generation_graphs(model, layout))
+        groups = tuple(tuple(head.index.tolist()) for head in maker.head.groups)
+        plan = Stepwise(order=tuple(maker.order.tolist()), groups=groups)
+        graphs = (*denoiser_graphs(model, layout), *generation_graphs(maker, model.embedding, layout))
         return Finished(graphs, stepwise={"denoiser": plan})
