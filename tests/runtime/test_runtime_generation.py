@@ -106,7 +106,7 @@ def test_numpy_integers_are_integers(small: Model) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [{"conditions": ["age > 30"]}, {"balance": "target"}, {"steps": 3}],
+    [{"conditions": ["age > 30"]}, {"balance": "class"}, {"steps": 3}],
     ids=lambda asked: next(iter(asked)),
 )
 def test_a_sampler_that_cannot_condition_says_which_can(small: Model, asked: dict[str, Any]) -> None:
