@@ -57,7 +57,7 @@ class OneOf(Condition):
 
     def __post_init__(self) -> None:
         """Keep the values as text."""
-        several = isinstance(self.values, Iterable) and not isinstance(self.values, str)
+        several = isinstance(self.values, Iterable) and not isinstance(self.values, str | bytes)
         values = tuple(dict.fromkeys(map(text_of, self.values if several else (self.values,))))
         if not 1 <= len(values) <= MAX_VALUES:
             raise RequestError.of(

@@ -106,7 +106,7 @@ def _condition(column: object, wanted: object, field: str) -> pb.Condition:
         return pb.Condition(column=name, missing=True)
     if isinstance(wanted, tuple):
         return pb.Condition(column=name, between=_range(wanted, field))
-    several = wanted if isinstance(wanted, Iterable) and not isinstance(wanted, str) else (wanted,)
+    several = wanted if isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes) else (wanted,)
     values = [_value(value, field) for value in several]
     if not values:
         raise InvalidRequestError.of(field, "must name at least one value", wanted)

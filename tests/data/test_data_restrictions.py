@@ -123,7 +123,8 @@ def test_what_is_not_admitted_does_not_satisfy(column: pa.Array, data: st.DataOb
     condition = wanted(column, data)
     try:
         restriction = compile_restrictions(codec, [condition])[0]
-    except RequestError:
+    except RequestError as exc:
+        assume("must be possible" in str(exc))  # a year before 1 cannot be written
         restriction = Restriction(((),) * codec.layout.vocab_sizes[0])
     tokens = np.repeat(np.arange(codec.layout.vocab_sizes[0], dtype=np.int32), 64)
     residuals = np.random.default_rng(0).random(len(tokens), np.float32)
