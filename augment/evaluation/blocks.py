@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
-__all__ = ["Block", "Card", "Cell", "Grid", "Image", "Note", "Plot", "Plots", "Row", "Table"]
+__all__ = ["Block", "Card", "Cell", "Details", "Grid", "Image", "Note", "Plot", "Plots", "Row", "Table"]
 
 
 class Plots:
@@ -111,8 +111,21 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Details:
+    """Blocks that show when asked for."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+    def html(self, plots: Plots) -> str:
+        """Return the blocks under a line that opens them; a plot is drawn once it shows."""
+        inside = "".join(block.html(plots) for block in self.blocks)
+        return f"<details><summary>{escape(self.summary)}</summary>{inside}</details>"
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `mark` is `changed`, `good`, `bad`, `dim` or nothing; `hint` shows on hover."""
+    """A cell of a table; `mark` is `changed`, `good`, `fair`, `bad`, `dim`, `words` or nothing; `hint` shows on hover."""
 
     text: str
     mark: str = ""

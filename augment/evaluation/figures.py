@@ -13,14 +13,14 @@ import plotly.graph_objects as go
 from augment.evaluation.columns import CategoryComparison, NumberComparison
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from augment.evaluation.association import Associations
     from augment.evaluation.columns import Comparison
 
-__all__ = ["column_plot", "difference_plot", "heat_maps", "shorten_label"]
+__all__ = ["column_plot", "difference_plot", "heat_maps", "ranking_plot", "shorten_label"]
 
 REAL = "#31688e"
 SYNTHETIC = "#e8833a"
@@ -109,27 +109,41 @@ def _safe(names: Sequence[str]) -> list[str]:
     return [html.escape(name, quote=False) for name in names]
 
 
-def difference_plot(comparisons: Sequence[Comparison], keep: int = 15) -> go.Figure:
+def difference_plot(comparisons: Sequence[Comparison]) -> go.Figure:
     """Return bars of the columns that differ most, largest first."""
-    worst = sorted(comparisons, key=lambda comparison: -comparison.difference)[:keep]
+    differences = {comparison.name: comparison.difference for comparison in comparisons}
+    return ranking_plot(differences, "0 = same distribution, 1 = nothing in common")
+
+
+def ranking_plot(values: Mapping[str, float], title: str, *, keep: int = 15, start: float = 0.0) -> go.Figure:
+    """Return bars of the largest values by name, largest first.
+
+    Args:
+        values: By name.
+        title: Of the axis of values.
+        keep: How many are shown.
+        start: Where the bars begin, and the axis with them.
+    """
+    worst = sorted(values.items(), key=lambda pair: -pair[1])[:keep]
     places = list(range(len(worst)))
     bar = go.Bar(
         y=places,
-        x=[comparison.difference for comparison in worst],
+        x=[value - start for _, value in worst],
+        base=start,
         orientation="h",
         marker={"color": "#7d8fa0"},
-        texttemplate="%{x:.3f}",
+        text=[f"{value:.3f}" for _, value in worst],
         textposition="outside",
         hoverinfo="skip",
         cliponaxis=False,
     )
-    top = max((comparison.difference for comparison in worst), default=0.0)
+    top = max((value for _, value in worst), default=start)
     ticks = {
         "tickvals": places,
-        "ticktext": [shorten_label(comparison.name, 32) for comparison in worst],
+        "ticktext": [shorten_label(name, 32) for name, _ in worst],
         "autorange": "reversed",
     }
-    scale = {"range": [0, max(0.1, top * 1.15)], "title": "0 = same distribution, 1 = nothing in common"}
+    scale = {"range": [start, max(start + 0.1, start + (top - start) * 1.15)], "title": title}
     return figure([bar], 80 + 24 * len(worst), yaxis=ticks, xaxis=scale, margin={"r": 40, "b": 44})
 
 

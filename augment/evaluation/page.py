@@ -50,11 +50,15 @@ class Verdict:
         subject: What it is about; empty where the page is about one thing.
         sentence: The verdict.
         cards: The figures.
+        tone: `good`, `fair` or `poor` gives the sentence a colour; `plain` does not.
+        reasons: What the sentence rests on: a heading, its tone, and lines of a tone and a text each.
     """
 
     subject: str
     sentence: str
     cards: Sequence[Card]
+    tone: str = "plain"
+    reasons: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,16 @@ def render(page: Page) -> str:
 def _verdict(verdict: Verdict) -> str:
     subject = f"<strong>{escape(verdict.subject)}.</strong> " if verdict.subject else ""
     cards = "".join(card.html() for card in verdict.cards)
-    return f"<p class='verdict'>{subject}{escape(verdict.sentence)}</p><div class='figures'>{cards}</div>"
+    reasons = "".join(_reasons(*group) for group in verdict.reasons)
+    reasons = f"<div class='reasons'>{reasons}</div>" if reasons else ""
+    kind = "" if verdict.tone == "plain" else f" banner {escape(verdict.tone)}"
+    sentence = f"<p class='verdict{kind}'>{subject}{escape(verdict.sentence)}</p>"
+    return f"{sentence}{reasons}<div class='figures'>{cards}</div>"
+
+
+def _reasons(heading: str, tone: str, lines: Sequence[tuple[str, str]]) -> str:
+    listed = "".join(f"<li class='{escape(kind)}'>{escape(text)}</li>" for kind, text in lines)
+    return f"<div class='{escape(tone)}'><h3>{escape(heading)}</h3><ul>{listed}</ul></div>"
 
 
 def _link(section: Section) -> str:

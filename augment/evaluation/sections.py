@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.evaluation.association import compare_associations
-from augment.evaluation.blocks import Card, Grid, Note, Plot, Row
+from augment.evaluation.blocks import Card, Details, Grid, Note, Plot, Row
 from augment.evaluation.columns import compare_columns
 from augment.evaluation.figures import column_plot, difference_plot, heat_maps
 from augment.evaluation.latent import project
@@ -30,6 +30,7 @@ __all__ = ["Comparisons", "cards", "columns_section", "map_section", "pairs_sect
 _HARDLY, _LITTLE, _OFTEN = 0.55, 0.65, 0.8  # detector AUC: bounds of the words for it
 _WORTH_RANKING = 4  # columns
 _PAIR = 2
+_SHOWN_COLUMNS = 60  # more are shown when asked for
 MAX_POINTS = 2_000  # more points hide each other
 
 
@@ -150,7 +151,9 @@ def columns_section(prefix: str, comparisons: Comparisons) -> Section:
         "Blue is real, orange is synthetic. Histograms gather far tails in their outermost bins; categories "
         "show their 20 commonest levels."
     )
-    blocks: list[Block] = [Grid(plots)]
+    blocks: list[Block] = [Grid(plots[:_SHOWN_COLUMNS])]
+    if hidden := plots[_SHOWN_COLUMNS:]:
+        blocks.append(Details(f"{len(hidden)} more columns", [Grid(hidden)]))
     if len(plots) >= _WORTH_RANKING:
         blocks.insert(0, Plot(difference_plot(comparisons.columns), "Where the two differ most"))
     return Section(f"{prefix}-columns", "Column by column", lead, blocks)
@@ -173,14 +176,17 @@ def map_section(
     latent: tuple[NDArray[np.float32], NDArray[np.float32]],
     column: Column | None,
     tables: tuple[pa.Table, pa.Table],
+    *,
+    space: tuple[str, str] = ("latent space", "Where the encoder puts the records: the two main axes of the latent space"),
 ) -> Section:
-    """Return a section with maps of the latent space, real and synthetic on one scale.
+    """Return a section with maps of a space, real and synthetic records on one scale.
 
     Args:
         prefix: The start of the section's address.
         latent: Latent vectors of real, then of synthetic records, each of shape (rows, width).
         column: The column that gives the colour, if it can: not an array, free text or identifier.
         tables: The records of the latent vectors, real then synthetic.
+        space: What the space is called, and what it is.
     """
     if column is not None and not all(has_colors(column, table) for table in tables):
         column = None
@@ -198,5 +204,4 @@ def map_section(
         f"The two main axes hold {explained:.0%} of the variance of the {latent[0].shape[1]} dimensions."
     )
     colored = f", coloured by {column.name}" if column is not None else ""
-    lead = f"Where the encoder puts the records: the two main axes of the latent space{colored}."
-    return Section(f"{prefix}-map", "Map of the latent space", lead, [Row(plots), note])
+    return Section(f"{prefix}-map", f"Map of the {space[0]}", f"{space[1]}{colored}.", [Row(plots), note])
