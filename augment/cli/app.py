@@ -10,6 +10,7 @@ import typer
 
 from augment.cli.commands.denoise import denoise
 from augment.cli.commands.encode import encode
+from augment.cli.commands.evaluate import evaluate
 from augment.cli.commands.generate import generate
 from augment.cli.commands.info import info
 from augment.cli.commands.interpolate import interpolate
@@ -71,5 +72,5 @@ def _help(text: str | None) -> str:
     return "\n\n".join(flowing)
 
 
-for _command in (schema, train, info, serve, generate, interpolate, denoise, encode):
+for _command in (schema, train, info, serve, generate, interpolate, denoise, encode, evaluate):
     app.command(help=_help(_command.__doc__))(_command)

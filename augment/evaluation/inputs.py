@@ -123,7 +123,7 @@ def _left_out(schema: Schema) -> list[str]:
 def _extra(tables: dict[str, pa.Table], schema: Schema) -> list[str]:
     known = {column.name for column in schema.columns}
     return [
-        f"{column}: ignored, since only the {name} table has it and the schema does not"
+        f"{column}: ignored in the {name} table, since the schema has no such column"
         for name, table in tables.items()
         for column in table.column_names
         if column not in known
