@@ -65,9 +65,13 @@ def detect(real: Rows, synthetic: Rows, *, seed: int, explain: bool = True) -> D
     matrix, categorical = tree_matrix(both)
     guesses, drops = np.empty(len(truth)), np.zeros(len(both.names))
     random = np.random.default_rng([seed, 1])
-    with threadpool_limits(1 if len(truth) < 2 * _SHUFFLED_ROWS else None):  # threads wait for each other on few rows
+    with threadpool_limits(
+        1 if len(truth) < 2 * _SHUFFLED_ROWS else None
+    ):  # threads wait for each other on few rows
         for train, test in _folds(truth, seed):
-            trees = boosted_classifier(categorical, seed, iterations=_ITERATIONS).fit(matrix[train], truth[train])
+            trees = boosted_classifier(categorical, seed, iterations=_ITERATIONS).fit(
+                matrix[train], truth[train]
+            )
             guesses[test] = trees.predict_proba(matrix[test])[:, 1]
             if explain:
                 drops += _drops(trees, matrix[test], truth[test], random) / _FOLDS

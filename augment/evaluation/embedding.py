@@ -44,7 +44,9 @@ class Embedding:
         holes = np.any([np.isnan(part.numbers).any(axis=0) for part in parts], axis=0)
         tops = [part.codes.max(axis=0, initial=0) for part in parts if len(part)]
         levels = np.minimum(np.max(tops, axis=0) + 1, MAX_LEVELS + 1)
-        return cls(mean, np.where((spread > 0) & np.isfinite(spread), spread, 1), np.atleast_1d(holes), levels)
+        return cls(
+            mean, np.where((spread > 0) & np.isfinite(spread), spread, 1), np.atleast_1d(holes), levels
+        )
 
     def __call__(self, rows: Rows) -> NDArray[np.float32]:
         """Return the rows as points of shape (rows, width); two different levels lie 1 apart."""

@@ -112,7 +112,7 @@ def _safe(names: Sequence[str]) -> list[str]:
 def difference_plot(comparisons: Sequence[Comparison]) -> go.Figure:
     """Return bars of the columns that differ most, largest first."""
     differences = {comparison.name: comparison.difference for comparison in comparisons}
-    return ranking_plot(differences, "0 = same distribution, 1 = nothing in common")
+    return ranking_plot(differences, "0 = same, 1 = nothing in common")
 
 
 def ranking_plot(values: Mapping[str, float], title: str, *, keep: int = 15, start: float = 0.0) -> go.Figure:

@@ -32,6 +32,7 @@ _LIMITS = {
     "privacy.membership_auc": (0.02, 0.06),
 }
 _LEARNT = (0.05, 0.2)  # of what real rows teach, what synthetic rows fail to
+_COPIED = 0.42  # of a detector that sees the same row once as real and once as synthetic
 _NOISE = 0.82  # two standard errors of an AUC over n rows of each kind are 0.82 / sqrt(n)
 
 _WORDS = {
@@ -114,6 +115,9 @@ def _fidelity(found: Evaluation) -> Grade:
         "fidelity.beta_recall": "Real rows have a synthetic neighbour as near as a real one to {value:.2f} of 1",
     }
     reasons = _reasons(found, texts)
+    auc = found.figures["fidelity.detection_auc"].value
+    if auc is not None and auc < _COPIED:
+        reasons.append(Reason("poor", "A ROC AUC this far below 0.5 means many exact copies of real rows."))
     telling = [name for name, drop in _ranked(found) if drop > 0.01][:3]  # noqa: PLR2004 - of AUC: noise below
     detected = tone_of("fidelity.detection_auc", found.figures["fidelity.detection_auc"])
     if telling and detected != "good":

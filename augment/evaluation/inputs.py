@@ -117,7 +117,9 @@ def _check_columns(tables: dict[str, pa.Table], columns: tuple[Column, ...]) -> 
 
 
 def _left_out(schema: Schema) -> list[str]:
-    return [f"{c.name}: left out, since it is {_LEFT_OUT[c.kind]}" for c in schema.columns if c.kind in _LEFT_OUT]
+    return [
+        f"{c.name}: left out, since it is {_LEFT_OUT[c.kind]}" for c in schema.columns if c.kind in _LEFT_OUT
+    ]
 
 
 def _extra(tables: dict[str, pa.Table], schema: Schema) -> list[str]:
@@ -155,7 +157,9 @@ def _as_numbers(column: Column, cells: pa.ChunkedArray, name: str) -> pa.Chunked
     if column.kind == "datetime":
         if is_string(cells.type):
             texts = cells.combine_chunks().cast(pa.string())
-            stamps = parse_texts(pa.concat_arrays(texts.chunks) if isinstance(texts, pa.ChunkedArray) else texts, column)
+            stamps = parse_texts(
+                pa.concat_arrays(texts.chunks) if isinstance(texts, pa.ChunkedArray) else texts, column
+            )
             if stamps.null_count == cells.null_count:
                 return pa.chunked_array([stamps])
         elif temporal:

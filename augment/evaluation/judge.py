@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # sh
 
 from augment.evaluation.cells import is_number, labels, numbers, top_labels
 from augment.evaluation.matrices import categorical, features, matrices
+from augment.evaluation.trees import boosted_classifier, boosted_regressor
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,10 +114,9 @@ def _parts(known: list[Column], target: Column, tables: list[pa.Table]) -> list[
 
 
 def _judge_numbers(target: str, levels: list[bool], parts: list[_Part], seed: int) -> Usefulness:
-    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415 - slow to import
-    from sklearn.metrics import r2_score  # noqa: PLC0415
+    from sklearn.metrics import r2_score  # noqa: PLC0415 - slow to import
 
-    trees = HistGradientBoostingRegressor(categorical_features=levels, random_state=seed)
+    trees = boosted_regressor(levels, seed, iterations=100)
     real, synthetic, test = parts
     scores = [
         float(r2_score(test.answers, trees.fit(*part).predict(test.features))) for part in (real, synthetic)
@@ -155,7 +155,4 @@ def _accuracy(trees: Any, train: _Part, test: _Part) -> float:
 
 
 def _classifier(levels: list[bool], seed: int) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - slow to import
-
-    # Each iteration grows one tree for every class.
-    return HistGradientBoostingClassifier(max_iter=60, categorical_features=levels, random_state=seed)
+    return boosted_classifier(levels, seed, iterations=60, early_stopping=True)

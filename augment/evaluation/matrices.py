@@ -8,6 +8,7 @@ import numpy as np
 
 from augment.evaluation.arrays import flat_arrays
 from augment.evaluation.cells import compared, is_number, labels, numbers, top_labels
+from augment.evaluation.trees import MAX_LEVELS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["categorical", "features", "matrices"]
 
-MAX_LEVELS = 200  # the trees take at most 255 levels; rarer ones count as one
 MAX_ELEMENTS = 128  # of an array; more are thinned out evenly
 
 

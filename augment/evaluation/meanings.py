@@ -97,7 +97,8 @@ MEANINGS = {
         ".1%",
         "Share of synthetic rows whose nearest training row is nearer than their nearest unseen row; ties "
         "count half, both sides have as many rows and no copies of each other. 50 % = no favour.",
-        "An average: a few copied rows among many good ones hardly move it. See the attack and the copies.",
+        "An average: a few copied rows among many good ones hardly move it. Of the training rows only as many "
+        "as there are unseen ones are looked at, so a small holdout hides copies. See the attack and the copies.",
     ),
     "privacy.nndr": Meaning(
         "Nearest neighbour ratio",

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from augment.evaluation.rows import Rows
 
-__all__ = ["FEWEST_ROWS", "MAX_ROWS", "Privacy", "copied", "membership_auc", "neighbour_ratio", "nearer_share"]
+__all__ = [
+    "FEWEST_ROWS",
+    "MAX_ROWS",
+    "Privacy",
+    "copied",
+    "membership_auc",
+    "neighbour_ratio",
+    "nearer_share",
+]
 
 MAX_ROWS = 20_000  # of a table: all pairs are compared
 FEWEST_ROWS = 12
@@ -50,7 +58,9 @@ def nearer_share(train: Rows, holdout: Rows, synthetic: Rows, random: np.random.
     return Privacy(value, _nearer(*_clean(train, rest), fresh, random), min(len(fresh), MAX_ROWS))
 
 
-def neighbour_ratio(train: Rows, holdout: Rows, synthetic: Rows, random: np.random.Generator) -> Privacy | None:
+def neighbour_ratio(
+    train: Rows, holdout: Rows, synthetic: Rows, random: np.random.Generator
+) -> Privacy | None:
     """Return the median of the distance to the nearest training row over that to the second nearest.
 
     Near 1: among several alike. Near 0: close to one row alone. The floor is the holdout's median.
@@ -66,7 +76,9 @@ def neighbour_ratio(train: Rows, holdout: Rows, synthetic: Rows, random: np.rand
     return Privacy(medians[0], medians[1], min(len(holdout), MAX_ROWS))
 
 
-def membership_auc(train: Rows, holdout: Rows, synthetic: Rows, random: np.random.Generator) -> Privacy | None:
+def membership_auc(
+    train: Rows, holdout: Rows, synthetic: Rows, random: np.random.Generator
+) -> Privacy | None:
     """Return the ROC AUC of an attacker who tells training rows from unseen ones by the synthetic rows.
 
     The score of a row is how much nearer it lies to the synthetic rows than to reference rows from the
@@ -130,6 +142,8 @@ def _attack(
         return None
     suspects = members.draw(count, random).joined(unseen.draw(count, random))
     distance, published = Gower.fit(suspects.joined(reference)), published.draw(MAX_ROWS, random)
-    near, usual = (distance.nearest(suspects, rows)[:, 0] for rows in (published, reference.draw(MAX_ROWS, random)))
+    near, usual = (
+        distance.nearest(suspects, rows)[:, 0] for rows in (published, reference.draw(MAX_ROWS, random))
+    )
     close = 0.01  # of one column: where copies stop to count as ever nearer
     return float(roc_auc_score(np.repeat([1, 0], count), (usual + close) / (near + close)))

@@ -90,7 +90,9 @@ def trend_errors(real: Rows, synthetic: Rows) -> list[PairError]:
         return pairs
     for first, second in combinations(range(len(labels)), 2):
         if first < len(real.level_names):
-            error = _variation(*(_paired(part[:, first], part[:, second], joint, (first, second)) for part in joint))
+            error = _variation(
+                *(_paired(part[:, first], part[:, second], joint, (first, second)) for part in joint)
+            )
             pairs.append(PairError(labels[first], labels[second], error))
     return pairs
 

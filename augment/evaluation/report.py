@@ -94,15 +94,15 @@ def _fidelity(found: Evaluation) -> list[Section]:
 
 
 def _figures(found: Evaluation, group: str) -> Table:
+    chosen = {name: figure for name, figure in found.figures.items() if name.startswith(f"{group}.")}
+    fewer = any(figure.matched is not None for figure in chosen.values())
     rows = []
-    for name, figure in found.figures.items():
-        if not name.startswith(f"{group}."):
-            continue
-        meaning = MEANINGS[name]
-        mark = _MARKS[tone_of(name, figure)]
-        cells = [_number(figure.value, meaning.form, mark, figure.reason), _number(figure.floor, meaning.form)]
-        rows.append([Cell(meaning.label), *cells, _matched(figure, meaning.form)])
-    return Table(["", "synthetic rows", "fresh real rows", "as few synthetic rows"], rows)
+    for name, figure in chosen.items():
+        form, mark = MEANINGS[name].form, _MARKS[tone_of(name, figure)]
+        cells = [_number(figure.value, form, mark, figure.reason), _number(figure.floor, form)]
+        rows.append([Cell(MEANINGS[name].label), *cells, *([_matched(figure, form)] if fewer else [])])
+    header = ["", "synthetic rows", "fresh real rows", *(["as few synthetic rows"] if fewer else [])]
+    return Table(header, rows)
 
 
 def _number(value: float | None, form: str, mark: str = "", hint: str = "") -> Cell:
@@ -118,7 +118,11 @@ def _matched(figure: Figure, form: str) -> Cell:
 def _meanings(group: str) -> Details:
     names = [name for name in MEANINGS if name.startswith(f"{group}.")]
     rows = [
-        [Cell(MEANINGS[name].label), Cell(MEANINGS[name].means, "words"), Cell(MEANINGS[name].caveat, "words")]
+        [
+            Cell(MEANINGS[name].label),
+            Cell(MEANINGS[name].means, "words"),
+            Cell(MEANINGS[name].caveat, "words"),
+        ]
         for name in names
     ]
     return Details("What these figures mean, and what they do not", [Table(["", "means", "but"], rows)])
@@ -132,13 +136,13 @@ def _giveaways(found: Evaluation) -> list[Section]:
     plots = [
         Plot(roc_plot(found.detection, found.floor_detection), "The detector's ROC curve"),
         Plot(
-            ranking_plot(importance, "fall of the AUC when the column is shuffled", keep=_TOP),
+            ranking_plot(importance, "fall of the AUC, column shuffled", keep=_TOP),
             "What the detector goes by",
         ),
         Plot(
             ranking_plot(
                 {name: max(0.5, auc) for name, auc in alone.items()},
-                "ROC AUC of the column alone; 0.5 = tells nothing",
+                "ROC AUC; 0.5 = tells nothing",
                 keep=_TOP,
                 start=0.5,
             ),
@@ -188,7 +192,7 @@ def _utility(found: Evaluation) -> Section:
         f"many real rows) and are tested on the same {use.tested:,} real rows, which neither they nor the "
         "generator saw."
     )
-    blocks: list[Block] = [plot, words, _figures(found, "utility"), _meanings("utility")]
+    blocks: list[Block] = [plot, words, _meanings("utility")]
     return Section("utility", "Utility", lead, blocks, chapter=True)
 
 
@@ -202,9 +206,16 @@ def _privacy(found: Evaluation) -> Section:
         if not name.startswith("privacy."):
             continue
         meaning, mark = MEANINGS[name], _MARKS[tone_of(name, figure)]
-        numbers = [_number(figure.value, meaning.form, mark, figure.reason), _number(figure.floor, meaning.form)]
+        numbers = [
+            _number(figure.value, meaning.form, mark, figure.reason),
+            _number(figure.floor, meaning.form),
+        ]
         rows.append([Cell(meaning.label), *numbers, Cell(meaning.means, "words")])
-    caveats = [[Cell(MEANINGS[name].label), Cell(MEANINGS[name].caveat, "words")] for name in MEANINGS if "privacy" in name]
+    caveats = [
+        [Cell(MEANINGS[name].label), Cell(MEANINGS[name].caveat, "words")]
+        for name in MEANINGS
+        if "privacy" in name
+    ]
     blocks: list[Block] = [
         Table(["", "synthetic rows", "fresh real rows", "means"], rows),
         Note(

@@ -49,7 +49,9 @@ class Rows:
 
     def take(self, picked: NDArray[np.int64] | NDArray[np.bool_]) -> Rows:
         """Return the picked rows."""
-        return Rows(self.number_names, self.level_names, self.numbers[picked], self.codes[picked], self.missing)
+        return Rows(
+            self.number_names, self.level_names, self.numbers[picked], self.codes[picked], self.missing
+        )
 
     def draw(self, rows: int, random: np.random.Generator) -> Rows:
         """Return that many rows without replacement; all of them, in another order, if there are fewer."""

@@ -177,7 +177,10 @@ def map_section(
     column: Column | None,
     tables: tuple[pa.Table, pa.Table],
     *,
-    space: tuple[str, str] = ("latent space", "Where the encoder puts the records: the two main axes of the latent space"),
+    space: tuple[str, str] = (
+        "latent space",
+        "Where the encoder puts the records: the two main axes of the latent space",
+    ),
 ) -> Section:
     """Return a section with maps of a space, real and synthetic records on one scale.
 

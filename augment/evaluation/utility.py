@@ -110,7 +110,9 @@ def _scorer(real: _Part, test: _Part, features: Rows, seed: int, *, numeric: boo
 
         def fit_numbers(part: _Part) -> float:
             trees = boosted_regressor(categorical, seed, iterations=200)
-            return float(r2_score(test.answers, trees.fit(part.features, part.answers).predict(test.features)))
+            return float(
+                r2_score(test.answers, trees.fit(part.features, part.answers).predict(test.features))
+            )
 
         return "R2", fit_numbers, 0.0
     levels = np.unique(np.concatenate([real.answers, test.answers]))
@@ -124,7 +126,9 @@ def _scorer(real: _Part, test: _Part, features: Rows, seed: int, *, numeric: boo
         wanted = part.answers == levels[1]
         if wanted.all() or not wanted.any():
             return 0.5  # one class teaches nothing
-        return float(roc_auc_score(test.answers == levels[1], fitted(part, wanted).predict_proba(test.features)[:, 1]))
+        return float(
+            roc_auc_score(test.answers == levels[1], fitted(part, wanted).predict_proba(test.features)[:, 1])
+        )
 
     def share(part: _Part) -> float:
         if len(np.unique(part.answers)) < _BINARY:

@@ -34,7 +34,9 @@ def distorted(seed: int) -> pa.Table:
 
 def test_sdmetrics_gives_the_same() -> None:
     """Its quality report counts the same shapes and trends, over numbers, categories, dates and gaps."""
-    single_table = pytest.importorskip("sdmetrics.reports.single_table", reason="brings a BUSL licence: optional")
+    single_table = pytest.importorskip(
+        "sdmetrics.reports.single_table", reason="brings a BUSL licence: optional"
+    )
     real, synthetic = every_kind(600, 1), distorted(2)
     first, second, schema = coded(real, synthetic, "class")
     names = [column.name for column in schema.columns]
@@ -47,6 +49,8 @@ def test_sdmetrics_gives_the_same() -> None:
         frame["since"] = frame["since"].dt.tz_localize(None)
     report.generate(*frames, metadata, verbose=False)
     scores = report.get_properties().set_index("Property")["Score"]
-    assert mean_error(shape_errors(first, second).values()) == pytest.approx(1 - scores["Column Shapes"], abs=1e-6)
+    assert mean_error(shape_errors(first, second).values()) == pytest.approx(
+        1 - scores["Column Shapes"], abs=1e-6
+    )
     trends = [pair.error for pair in trend_errors(first, second)]
     assert mean_error(trends) == pytest.approx(1 - scores["Column Pair Trends"], abs=1e-6)
