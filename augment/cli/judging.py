@@ -54,7 +54,7 @@ def judge_files(
             target=target,
             seed=seed,
             max_rows=max_rows,
-            progress=lambda doing: status.update(doing),
+            progress=status.update,
         )
     for note in found.notes:
         warn(note)

@@ -9,7 +9,6 @@ from augment.cli.about import about
 from augment.cli.console import warn
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
-from augment.errors import ColumnNotFoundError
 from augment.training import TrainConfig, build_bundle, load_config, override
 
 if TYPE_CHECKING:
@@ -46,21 +45,9 @@ def read_training_data(
     schema = load_schema(schema_file)
     if target is not None:
         with about(schema_file):
-            schema = with_target(schema, target)
+            schema = schema.with_target(target)
     with about(data):
         return conform(read_table(data, schema=schema), schema), schema
-
-
-def with_target(schema: Schema, target: str) -> Schema:
-    """Return the schema with that column, and no other, as the target."""
-    names = tuple(column.name for column in schema.columns)
-    if target not in names:
-        raise ColumnNotFoundError(target, names)
-    columns = tuple(
-        column.model_copy(update={"role": "target" if column.name == target else "feature"})
-        for column in schema.columns
-    )
-    return schema.model_copy(update={"columns": columns})
 
 
 def train_bundle(

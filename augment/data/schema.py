@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from augment.errors import ColumnNotFoundError
+
 __all__ = [
     "ArrayColumn",
     "BooleanColumn",
@@ -142,6 +144,21 @@ class Schema(BaseModel):
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def with_target(self, target: str) -> Schema:
+        """Return the schema with that column, and no other, as the target.
+
+        Raises:
+            ColumnNotFoundError: There is no such column.
+        """
+        names = tuple(column.name for column in self.columns)
+        if target not in names:
+            raise ColumnNotFoundError(target, names)
+        columns = tuple(
+            column.model_copy(update={"role": "target" if column.name == target else "feature"})
+            for column in self.columns
+        )
+        return self.model_copy(update={"columns": columns})
 
     @property
     def target(self) -> Column | None:

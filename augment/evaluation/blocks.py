@@ -125,7 +125,13 @@ class Details:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `mark` is `changed`, `good`, `fair`, `bad`, `dim`, `words` or nothing; `hint` shows on hover."""
+    """A cell of a table.
+
+    Attributes:
+        text: What it says.
+        mark: `changed`, `good`, `fair`, `bad`, `dim`, `words` (flowing text) or nothing.
+        hint: Shows on hover.
+    """
 
     text: str
     mark: str = ""

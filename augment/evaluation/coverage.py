@@ -38,7 +38,7 @@ def alpha_precision_beta_recall(
 
 
 def _precision(real: NDArray[np.float32], made: NDArray[np.float32]) -> float:
-    """Integrate |alpha - share of synthetic rows in the smallest ball with a share alpha of the real ones|."""
+    """Integrate |alpha - share of synthetic rows in the ball that holds a share alpha of the real ones|."""
     center = real.mean(axis=0)
     radii = np.quantile(_from(real, center), _alphas())
     within = np.searchsorted(np.sort(_from(made, center)), radii, side="right") / len(made)

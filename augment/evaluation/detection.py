@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
 from augment.evaluation.embedding import Embedding
-from augment.evaluation.trees import boosted_classifier, tree_matrix
+from augment.evaluation.trees import boosted_classifier, fit, folds, guess_unseen, tree_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST_ROWS", "Detection", "detect", "detect_linearly", "single_column_aucs"]
 
 FEWEST_ROWS = 12  # of each kind; fewer say nothing
-_FOLDS = 3
 _ITERATIONS = 200
 _SHUFFLED_ROWS = 5_000  # of a fold, for the importances
 _ALONE_ROWS, _ALONE_ITERATIONS = 5_000, 30
@@ -68,13 +67,13 @@ def detect(real: Rows, synthetic: Rows, *, seed: int, explain: bool = True) -> D
     with threadpool_limits(
         1 if len(truth) < 2 * _SHUFFLED_ROWS else None
     ):  # threads wait for each other on few rows
-        for train, test in _folds(truth, seed):
-            trees = boosted_classifier(categorical, seed, iterations=_ITERATIONS).fit(
-                matrix[train], truth[train]
+        for train, test in folds(truth, seed):
+            trees = fit(
+                boosted_classifier(categorical, seed, iterations=_ITERATIONS), matrix[train], truth[train]
             )
             guesses[test] = trees.predict_proba(matrix[test])[:, 1]
             if explain:
-                drops += _drops(trees, matrix[test], truth[test], random) / _FOLDS
+                drops += _drops(trees, matrix[test], truth[test], random) / 3
     curve = roc_curve(truth, guesses)
     places = np.linspace(0, 1, _CURVE_POINTS)
     return Detection(
@@ -90,23 +89,19 @@ def detect_linearly(real: Rows, synthetic: Rows, *, seed: int) -> float | None:
     """Return the ROC AUC of a logistic regression on one-hot, standardised rows; None with too few rows."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow to import
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415
-    from sklearn.model_selection import cross_val_predict  # noqa: PLC0415
 
     drawn = _balanced(real, synthetic, seed)
     if drawn is None:
         return None
     both, truth = drawn
     points = Embedding.fit(both)(both).astype(np.float64)
-    guesses = cross_val_predict(
-        LogisticRegression(max_iter=1_000), points, truth, cv=_folds(truth, seed), method="predict_proba"
-    )
-    return float(roc_auc_score(truth, guesses[:, 1]))
+    guesses = guess_unseen(LogisticRegression(max_iter=1_000), points, truth, seed)
+    return float(roc_auc_score(truth, guesses))
 
 
 def single_column_aucs(real: Rows, synthetic: Rows, *, seed: int) -> dict[str, float]:
     """Return what each column alone gives away: the ROC AUC of a few trees that see nothing else."""
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - slow to import
-    from sklearn.model_selection import cross_val_predict  # noqa: PLC0415
 
     random = np.random.default_rng([seed, 2])
     drawn = _balanced(real.draw(_ALONE_ROWS, random), synthetic.draw(_ALONE_ROWS, random), seed)
@@ -118,9 +113,8 @@ def single_column_aucs(real: Rows, synthetic: Rows, *, seed: int) -> dict[str, f
     with threadpool_limits(1):
         for index, name in enumerate(both.names):
             trees = boosted_classifier([categorical[index]], seed, iterations=_ALONE_ITERATIONS)
-            alone = matrix[:, [index]]
-            guesses = cross_val_predict(trees, alone, truth, cv=_folds(truth, seed), method="predict_proba")
-            found[name] = float(roc_auc_score(truth, guesses[:, 1]))
+            guesses = guess_unseen(trees, matrix[:, [index]], truth, seed)
+            found[name] = float(roc_auc_score(truth, guesses))
     return found
 
 
@@ -131,12 +125,6 @@ def _balanced(real: Rows, synthetic: Rows, seed: int) -> tuple[Rows, NDArray[np.
         return None
     random = np.random.default_rng([seed, 0])
     return real.draw(count, random).joined(synthetic.draw(count, random)), np.repeat([0, 1], count)
-
-
-def _folds(truth: NDArray[np.int64], seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - slow to import
-
-    return list(StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(truth, truth))
 
 
 def _drops(

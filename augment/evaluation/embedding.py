@@ -1,4 +1,4 @@
-"""Mixed rows as points: numbers standardised, levels one-hot. For linear models, maps and balls around points."""
+"""Mixed rows as points, for linear models, maps and balls: numbers standardised, levels one-hot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Embedding:
         known = ~np.isnan(parts[0].numbers)
         counts = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, parts[0].numbers, 0).sum(axis=0) / counts
-        spread = np.sqrt((np.where(known, parts[0].numbers - mean, 0) ** 2).sum(axis=0) / counts)
+        with np.errstate(over="ignore"):  # no scale can be had of such numbers
+            spread = np.sqrt((np.where(known, parts[0].numbers - mean, 0) ** 2).sum(axis=0) / counts)
         holes = np.any([np.isnan(part.numbers).any(axis=0) for part in parts], axis=0)
         tops = [part.codes.max(axis=0, initial=0) for part in parts if len(part)]
         levels = np.minimum(np.max(tops, axis=0) + 1, MAX_LEVELS + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,8 +172,8 @@ def evaluate(
     say("reading the tables")
     tables = {"train": train, "holdout": holdout, "synthetic": synthetic}
     inputs = prepare(tables, schema, target, seed=seed, max_rows=max_rows)
-    rows = code(inputs.columns, inputs.train, inputs.holdout, inputs.synthetic)
-    return _Judge(inputs, *rows, seed, say).judge()
+    real, unseen, made = code(inputs.columns, inputs.train, inputs.holdout, inputs.synthetic)
+    return _Judge(inputs, real, unseen, made, seed, say).judge()
 
 
 def figures_for_manifest(evaluation: Evaluation) -> dict[str, float]:
@@ -348,7 +349,12 @@ def _compared(
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as exc:
         raise PublishError(f"{path} could not be written: {exc.strerror or exc}") from exc
+    finally:
+        temporary.unlink(missing_ok=True)

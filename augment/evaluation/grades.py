@@ -112,7 +112,7 @@ def _fidelity(found: Evaluation) -> Grade:
         "fidelity.shape_error": "Single columns differ by {value:.2%} on average",
         "fidelity.trend_error": "Pairs of columns go together otherwise by {value:.2%} on average",
         "fidelity.alpha_precision": "Typical rows are as typical as real ones to {value:.2f} of 1",
-        "fidelity.beta_recall": "Real rows have a synthetic neighbour as near as a real one to {value:.2f} of 1",
+        "fidelity.beta_recall": "Real rows have a synthetic row as near as a real one to {value:.2f} of 1",
     }
     reasons = _reasons(found, texts)
     auc = found.figures["fidelity.detection_auc"].value
@@ -142,13 +142,15 @@ def _utility(found: Evaluation) -> Grade:
         Reason(
             tone,
             f"Trained on synthetic rows, a model predicts held-out real rows with {use.metric} "
-            f"{use.synthetic:.3f}; on as many real rows, {use.real:.3f}; without learning, {use.baseline:.3f}.",
+            f"{use.synthetic:.3f}; on as many real rows, {use.real:.3f}; without learning, "
+            f"{use.baseline:.3f}.",
         )
     ]
     gain = use.both - use.all_real
     if abs(gain) > 0.002:  # noqa: PLR2004 - less is noise
         word = "helps" if gain > 0 else "hurts"
-        text = f"Adding the synthetic rows to all the real ones {word}: {use.all_real:.3f} becomes {use.both:.3f}."
+        scores = f"{use.all_real:.3f} becomes {use.both:.3f}"
+        text = f"Adding the synthetic rows to all the real ones {word}: {scores}."
         lines.append(Reason("good" if gain > 0 else "plain", text))
     return Grade("utility", tone, tuple(lines))
 
@@ -160,8 +162,8 @@ def _why(found: Evaluation) -> str:
 def _privacy(found: Evaluation) -> Grade:
     texts = {
         "privacy.exact_copies": "{value:.2%} of the synthetic rows equal a training row",
-        "privacy.dcr_share": "{value:.1%} of the synthetic rows lie nearer to a training row than to an unseen one",
-        "privacy.membership_auc": "An attacker finds out who was in the training rows with a ROC AUC of {value:.3f}",
+        "privacy.dcr_share": "{value:.1%} of the rows lie nearer to a training than to an unseen row",
+        "privacy.membership_auc": "An attacker tells training rows from unseen ones with ROC AUC {value:.3f}",
         "privacy.nndr": "The nearest training row is {value:.2f} times as far as the second nearest (median)",
     }
     reasons = _reasons(found, texts)

@@ -14,8 +14,8 @@ from augment.data.csv_declared import parse_texts
 from augment.data.detection import detect_schema
 from augment.data.schema import Schema
 from augment.data.storage import is_string
-from augment.errors import ColumnNotFoundError, SchemaError, Violation
-from augment.evaluation.cells import compared, is_number
+from augment.errors import SchemaError, Violation
+from augment.evaluation.cells import is_number
 
 if TYPE_CHECKING:
     from augment.data.schema import Column
@@ -66,7 +66,10 @@ def prepare(
             wrong type; or there is no column to compare.
     """
     tables = {name: clean_table(table, context=f"the {name} table") for name, table in tables.items()}
-    schema = _with_target(schema, target) if schema else _detect(tables["train"], target)
+    if schema is None:
+        schema = _detect(tables["train"], target)
+    elif target is not None:
+        schema = schema.with_target(target)
     columns = tuple(column for column in schema.columns if column.kind not in _LEFT_OUT)
     _check_columns(tables, columns)
     notes = [*_left_out(schema), *_extra(tables, schema)]
@@ -83,22 +86,6 @@ def prepare(
 def _detect(train: pa.Table, target: str | None) -> Schema:
     # Detection wants two rows; a single one, twice, has the same types.
     return detect_schema(pa.concat_tables([train, train]) if train.num_rows == 1 else train, target=target)
-
-
-def _with_target(schema: Schema, target: str | None) -> Schema:
-    if target is None:
-        return schema
-    names = tuple(column.name for column in schema.columns)
-    if target not in names:
-        raise ColumnNotFoundError(target, names)
-    return schema.model_copy(
-        update={
-            "columns": tuple(
-                column.model_copy(update={"role": "target" if column.name == target else "feature"})
-                for column in schema.columns
-            )
-        }
-    )
 
 
 def _check_columns(tables: dict[str, pa.Table], columns: tuple[Column, ...]) -> None:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # sh
 
 from augment.evaluation.cells import is_number, labels, numbers, top_labels
 from augment.evaluation.matrices import categorical, features, matrices
-from augment.evaluation.trees import boosted_classifier, boosted_regressor
+from augment.evaluation.trees import boosted_classifier, boosted_regressor, fit, guess_unseen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,6 @@ __all__ = ["Usefulness", "detection_auc", "usefulness"]
 
 MAX_ROWS = 5_000
 _FEWEST_ROWS = 12  # fewer say nothing
-_FOLDS = 3
 _BINARY = 2
 
 
@@ -63,7 +62,6 @@ def detection_auc(real: pa.Table, synthetic: pa.Table, schema: Schema, *, seed: 
     with too few rows or without a column to compare.
     """
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - slow to import
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
 
     columns = features(schema, real, synthetic)
     rows = min(real.num_rows, synthetic.num_rows, MAX_ROWS)
@@ -72,11 +70,10 @@ def detection_auc(real: pa.Table, synthetic: pa.Table, schema: Schema, *, seed: 
     picked = [_pick(table, rows, seed) for table in (real, synthetic)]
     rows_side_by_side = np.concatenate(matrices(columns, picked[0], *picked))
     truth = np.repeat([0, 1], rows)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     trees = _classifier(categorical(columns, real), seed)
     with threadpool_limits(1):
-        guesses = cross_val_predict(trees, rows_side_by_side, truth, cv=folds, method="predict_proba")
-    return float(roc_auc_score(truth, guesses[:, 1]))
+        guesses = guess_unseen(trees, rows_side_by_side, truth, seed)
+    return float(roc_auc_score(truth, guesses))
 
 
 def usefulness(
@@ -119,7 +116,7 @@ def _judge_numbers(target: str, levels: list[bool], parts: list[_Part], seed: in
     trees = boosted_regressor(levels, seed, iterations=100)
     real, synthetic, test = parts
     scores = [
-        float(r2_score(test.answers, trees.fit(*part).predict(test.features))) for part in (real, synthetic)
+        float(r2_score(test.answers, fit(trees, *part).predict(test.features))) for part in (real, synthetic)
     ]
     return Usefulness(target, "R2", scores[0], scores[1], baseline=0.0)
 
@@ -144,14 +141,14 @@ def _auc(trees: Any, train: _Part, test: _Part, positive: str) -> float:
 
     if len(np.unique(train.answers)) < _BINARY:
         return 0.5  # one class teaches nothing
-    chances = trees.fit(train.features, train.answers == positive).predict_proba(test.features)
+    chances = fit(trees, train.features, train.answers == positive).predict_proba(test.features)
     return float(roc_auc_score(test.answers == positive, chances[:, -1]))
 
 
 def _accuracy(trees: Any, train: _Part, test: _Part) -> float:
     if len(np.unique(train.answers)) < _BINARY:
         return float((test.answers == train.answers[0]).mean())
-    return float((trees.fit(*train).predict(test.features) == test.answers).mean())
+    return float((fit(trees, *train).predict(test.features) == test.answers).mean())
 
 
 def _classifier(levels: list[bool], seed: int) -> Any:

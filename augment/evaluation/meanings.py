@@ -88,8 +88,8 @@ MEANINGS = {
     "privacy.exact_copies": Meaning(
         "Exact copies",
         ".2%",
-        "Share of synthetic rows that equal a training row in every compared cell; beside it, how many unseen real "
-        "rows do, for common rows come up twice.",
+        "Share of synthetic rows that equal a training row in every compared cell; beside it, how many "
+        "unseen real rows do, for common rows come up twice.",
         "Says nothing of rows that differ in one decimal.",
     ),
     "privacy.dcr_share": Meaning(
@@ -97,8 +97,8 @@ MEANINGS = {
         ".1%",
         "Share of synthetic rows whose nearest training row is nearer than their nearest unseen row; ties "
         "count half, both sides have as many rows and no copies of each other. 50 % = no favour.",
-        "An average: a few copied rows among many good ones hardly move it. Of the training rows only as many "
-        "as there are unseen ones are looked at, so a small holdout hides copies. See the attack and the copies.",
+        "An average: a few copied rows among many good ones hardly move it. Of the training rows only as "
+        "many as there are unseen ones are looked at, so a small holdout hides copies. See the attack.",
     ),
     "privacy.nndr": Meaning(
         "Nearest neighbour ratio",

@@ -20,8 +20,8 @@ __all__ = [
     "Privacy",
     "copied",
     "membership_auc",
-    "neighbour_ratio",
     "nearer_share",
+    "neighbour_ratio",
 ]
 
 MAX_ROWS = 20_000  # of a table: all pairs are compared

@@ -60,7 +60,7 @@ def shape_errors(real: Rows, synthetic: Rows) -> dict[str, float]:
     """
     errors = {}
     for index, name in enumerate(real.number_names):
-        cells = [_present(rows.numbers[:, index]).round(_DECIMALS) for rows in (real, synthetic)]
+        cells = [_rounded(_present(rows.numbers[:, index])) for rows in (real, synthetic)]
         if len(cells[0]):
             errors[name] = kolmogorov_smirnov(*cells)
     for index, name in enumerate(real.level_names):
@@ -101,8 +101,14 @@ def _present(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[~np.isnan(values)]
 
 
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round as SDMetrics does, all but numbers so large that this would overflow and change nothing."""
+    small = np.abs(values) < 1 / np.finfo(np.float64).eps
+    return np.asarray(np.where(small, np.where(small, values, 0).round(_DECIMALS), values))
+
+
 def _known(codes: NDArray[np.int64], missing: np.int64) -> NDArray[np.int64]:
-    return codes[codes != missing]
+    return np.asarray(codes[codes != missing])
 
 
 def _variation(real: NDArray[np.int64], synthetic: NDArray[np.int64]) -> float:
@@ -151,7 +157,8 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
     x, y = first[both], second[both]
     if len(x) < _FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
+    # By their largest value first: squares of huge or tiny numbers overflow or vanish.
+    x, y = (values / np.abs(values).max() for values in (x, y))
     x, y = x - x.mean(), y - y.mean()
-    # Lengths one by one: their product can overflow or vanish.
     scale = float(np.linalg.norm(x)) * float(np.linalg.norm(y))
-    return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 and np.isfinite(scale) else None
+    return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else None

@@ -174,7 +174,7 @@ def _map(found: Evaluation) -> list[Section]:
     points = (embed(rows[0]), embed(rows[1]))
     space = (
         "rows",
-        "The two main axes of all columns (numbers standardised, categories one-hot), fitted to the real rows",
+        "The two main axes of the real rows' columns (numbers standardised, categories one-hot)",
     )
     return [map_section("fidelity", points, found.inputs.target, (tables[0], tables[1]), space=space)]
 
@@ -188,8 +188,8 @@ def _utility(found: Evaluation) -> Section:
     name = found.inputs.target.name
     plot = Plot(utility_plot(use), f"Predicting {name} on {use.tested:,} held-out real rows", use.metric)
     words = Note(
-        f"Boosted trees with the same settings learn from each diet ({use.rows:,} rows of synthetic and of as "
-        f"many real rows) and are tested on the same {use.tested:,} real rows, which neither they nor the "
+        f"Boosted trees with the same settings learn from each diet ({use.rows:,} synthetic rows, as many "
+        f"real ones) and are tested on the same {use.tested:,} real rows, which neither they nor the "
         "generator saw."
     )
     blocks: list[Block] = [plot, words, _meanings("utility")]
@@ -219,8 +219,8 @@ def _privacy(found: Evaluation) -> Section:
     blocks: list[Block] = [
         Table(["", "synthetic rows", "fresh real rows", "means"], rows),
         Note(
-            "Good figures here are the absence of known signs, not a guarantee: synthetic data are not anonymous "
-            "by themselves, and rare values of a category come back as they were."
+            "Good figures here are the absence of known signs, not a guarantee: synthetic data are not "
+            "anonymous by themselves, and rare values of a category come back as they were."
         ),
         Details("What these figures do not say", [Table(["", "but"], caveats)]),
     ]
@@ -247,10 +247,10 @@ def _details(found: Evaluation) -> Section:
         for column in found.columns[:_LISTED]
     ]
     how = Note(
-        "Fresh real rows are the holdout, which takes the place of the synthetic rows: its figure is the best "
-        "that can be had, noise included. Few rows make shape and trend errors larger, so these are also "
-        "given for only as many synthetic rows. Distances add up over the columns: the difference in rank for "
-        "numbers, 0 or 1 for categories, and a missing cell is 1 away from a present one."
+        "Fresh real rows are the holdout, which takes the place of the synthetic rows: its figure is the "
+        "best that can be had, noise included. Few rows make shape and trend errors larger, so these are "
+        "also given for only as many synthetic rows. Distances add up over the columns: the difference in "
+        "rank for numbers, 0 or 1 for categories, and a missing cell is 1 away from a present one."
     )
     blocks += [*absent, how, Details("Column by column in numbers", [Table(header, rows)])]
     return Section("details", "Small print", "", blocks, chapter=True)

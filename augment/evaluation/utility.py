@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # ships no types
 
-from augment.evaluation.trees import boosted_classifier, boosted_regressor, tree_matrix
+from augment.evaluation.trees import boosted_classifier, boosted_regressor, fit, tree_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +81,16 @@ def learn(train: Rows, holdout: Rows, synthetic: Rows, target: str, *, seed: int
         same = len(real) == count
         scores = [score(part) for part in (few[0], few[1], both)]
         whole = scores[0] if same else score(real)
-    return Utility(metric, *scores, whole, baseline, rows=count, tested=len(test))
+    return Utility(
+        metric=metric,
+        real=scores[0],
+        synthetic=scores[1],
+        both=scores[2],
+        all_real=whole,
+        baseline=baseline,
+        rows=count,
+        tested=len(test),
+    )
 
 
 def _part(rows: Rows, target: str) -> _Part:
@@ -111,7 +120,7 @@ def _scorer(real: _Part, test: _Part, features: Rows, seed: int, *, numeric: boo
         def fit_numbers(part: _Part) -> float:
             trees = boosted_regressor(categorical, seed, iterations=200)
             return float(
-                r2_score(test.answers, trees.fit(part.features, part.answers).predict(test.features))
+                r2_score(test.answers, fit(trees, part.features, part.answers).predict(test.features))
             )
 
         return "R2", fit_numbers, 0.0
@@ -120,7 +129,7 @@ def _scorer(real: _Part, test: _Part, features: Rows, seed: int, *, numeric: boo
 
     def fitted(part: _Part, answers: NDArray[Any]) -> Any:
         trees = boosted_classifier(categorical, seed, iterations=iterations, early_stopping=True)
-        return trees.fit(part.features, answers)
+        return fit(trees, part.features, answers)
 
     def area(part: _Part) -> float:
         wanted = part.answers == levels[1]

@@ -76,5 +76,10 @@ def opened(page: Path, profile: Path) -> Iterator[Opened]:
 def _requests(driver: Any, page: Path) -> list[str]:
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    own = ("data:", "chrome:", page.as_uri())  # chrome: is the browser's first, empty tab
+    own = (
+        "data:",
+        "chrome:",
+        "chrome-untrusted:",
+        page.as_uri(),
+    )  # chrome: is the browser's first, empty tab
     return [address for address in sent if not address.startswith(own)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from augment.data import Schema, detect_schema
 from augment.evaluation.quality import mean_error, shape_errors, trend_errors

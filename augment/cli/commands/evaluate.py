@@ -40,9 +40,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options
 
     [bold]Examples[/]
 
-      augment evaluate --real train.csv --holdout test.csv --synthetic new.csv --target income --out report.html
+      augment evaluate --real train.csv --holdout test.csv --synthetic new.csv --target y --out report.html
       augment evaluate --real train.parquet --holdout test.parquet --synthetic tvae.parquet --out tvae.html
-      augment evaluate --real train.csv --holdout test.csv --synthetic new.csv --out report.html --json figures.json
+      augment evaluate --real a.csv --holdout b.csv --synthetic new.csv --out r.html --json figures.json
     """
     from augment.cli.judging import judge_files, print_evaluation  # noqa: PLC0415 - help must not wait
 
