@@ -7,6 +7,7 @@ from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
 from augment.models.generation import generation_graphs
 from augment.models.graphs import denoiser_graphs, vae_graphs
+from augment.models.maker import Maker, MakerOptions
 from augment.models.priors import GaussianMixture, Prior, StandardNormal
 from augment.models.trainable import Graph, Port, Trainable
 from augment.models.vae import Posterior, Vae, VaeOptions
@@ -19,6 +20,8 @@ __all__ = [
     "GaussianMixture",
     "Graph",
     "LossParts",
+    "Maker",
+    "MakerOptions",
     "Noise",
     "Port",
     "Posterior",

@@ -15,7 +15,6 @@ from augment.models.corruption import CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
 from augment.models.evidence import SwapEvidence
 from augment.models.heads import RecordHead
-from augment.models.maker import Maker
 from augment.models.masking import cells_to_restore
 from augment.models.trainable import Trainable
 
@@ -36,27 +35,20 @@ class DenoiserOptions:
     """What a `Denoiser` is made of.
 
     Attributes:
-        hidden: Width of the hidden layers that restore.
+        hidden: Width of the hidden layers.
         layers: Their number.
-        maker_hidden: Width of the hidden layers that make records, column by column.
-        maker_layers: Their number.
         dropout: Rate in the hidden layers.
         blur: How far the targets of ordered columns are blurred in training, in ranks (0 to 1).
-        make_share: Share of the training records that are made, column by column; the rest is restored.
-        condition_share: Share of the made records that are given some columns from the start.
-        doubt_share: Share of the restored records whose given cells may be wrong.
+        doubt_share: Share of the training records whose given cells may be wrong; in the others they are
+            right.
         observed_weight: Weight of the observed cells of doubted records beside the hidden cells.
         corruption: What doubted records suffer.
     """
 
     hidden: int = 256
     layers: int = 3
-    maker_hidden: int = 256
-    maker_layers: int = 1
     dropout: float = 0.1
     blur: float = 0.0
-    make_share: float = 0.75
-    condition_share: float = 0.3
     doubt_share: float = 0.7
     observed_weight: float = 1.0
     corruption: CorruptionOptions = field(default_factory=CorruptionOptions)
@@ -78,11 +70,10 @@ class Prediction:
 class Denoiser(Trainable):
     """A masked denoising autoencoder.
 
-    Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders (2008). Asked for
-    all columns at once it imputes and repairs: an input flag, `doubt`, tells it whether the given cells
-    may be wrong, and the logit of a given token is raised by what the hidden state trusts it, so that
-    copying need not be learnt token by token. Asked for one column after another, by its `maker`, it
-    generates. Records with arrays are not made column by column: an array's elements are not independent.
+    Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders (2008). It imputes
+    and repairs all columns at once: an input flag, `doubt`, tells it whether the given cells may be wrong,
+    and the logit of a given token is raised by what the hidden state trusts it, so that copying need not
+    be learnt token by token. A `Maker` is asked for one column after another, and generates.
     """
 
     def __init__(self, layout: Layout, options: DenoiserOptions, generator: torch.Generator) -> None:
@@ -103,18 +94,6 @@ class Denoiser(Trainable):
         self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
         self.evidence = SwapEvidence(layout)
         self.trust = linear(options.hidden, columns, generator, gain=0.1)
-        self.maker = None if elements else self._maker(layout, generator)
-
-    def _maker(self, layout: Layout, generator: torch.Generator) -> Maker:
-        return Maker(
-            layout,
-            self.embedding,
-            width=self.options.maker_hidden,
-            layers=self.options.maker_layers,
-            rate=self.options.dropout,
-            blur=self.options.blur,
-            generator=generator,
-        )
 
     def forward(
         self, batch: Batch, observed: Tensor, doubt: Tensor, generator: torch.Generator | None = None
@@ -149,25 +128,7 @@ class Denoiser(Trainable):
         *,
         progress: float = 1.0,  # noqa: ARG002 - no schedule
     ) -> LossParts:
-        """Return the loss in nats a record: of making it, restoring it, and finding what is wrong in it."""
-        if self.maker is None:
-            return self._restoring(batch, generator)
-        rows, columns = batch.tokens.shape
-        asked = max(1, round(self.options.make_share * rows / columns))
-        restored = max(1, round((1 - self.options.make_share) * rows))
-        last = torch.arange(rows - restored, rows, device=batch.tokens.device)
-        parts = self._restoring(batch.rows(last), generator)
-        made = self.maker.loss(
-            self.embedding,
-            batch,
-            rows=asked,
-            condition_share=self.options.condition_share,
-            generator=generator,
-        )
-        return LossParts(made + parts.total, {"made": made.detach(), **parts.parts})
-
-    def _restoring(self, batch: Batch, generator: torch.Generator) -> LossParts:
-        """Return the loss of restoring records: hidden cells, observed cells, and finding the wrong ones."""
+        """Return the loss in nats a record: of hidden cells, of given ones, and of finding the wrong."""
         rows, columns, device = *batch.tokens.shape, batch.tokens.device
         uniform = torch.rand((rows, 1), generator=generator, device=device)
         doubt = (uniform < self.options.doubt_share).float()

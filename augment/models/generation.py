@@ -1,4 +1,4 @@
-"""The denoiser column by column: the graphs that make records, with any columns given.
+"""The graphs that make records column by column, with any columns given.
 
 What the given cells say adds up in a state. A column is made by asking the hidden layers for it, drawing
 from its distribution, and adding what was drawn to the state. First layer and embeddings are folded into
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from augment.data.layout import Layout
-    from augment.models.embedding import RecordEmbedding
     from augment.models.maker import Maker
 
 __all__ = ["generation_graphs"]
 
 
-def generation_graphs(maker: Maker, embedding: RecordEmbedding, layout: Layout) -> tuple[Graph, ...]:
+def generation_graphs(maker: Maker, layout: Layout) -> tuple[Graph, ...]:
     """Return `denoiser_start`, `denoiser_hidden`, `denoiser_absorb` and a `denoiser_draw_<g>` a group."""
-    columns, width = len(layout.names), maker.width
+    columns, width = len(layout.names), maker.options.hidden
     state, hidden = Port("state", "float32", width), Port("hidden", "float32", width)
     column = Port("column", "int32", None, rows=1, below=columns)
     tokens, residuals = Port("tokens", "int32", None), Port("residuals", "float32", None)
@@ -50,11 +49,11 @@ def generation_graphs(maker: Maker, embedding: RecordEmbedding, layout: Layout) 
         role = f"denoiser_draw_{index}"
         draws.append(Graph(role, _Draw(maker, index), (hidden, place, *bounds, *noise), drawn))
     return (
-        Graph("denoiser_start", _Start(maker, embedding), records, (state,)),
+        Graph("denoiser_start", _Start(maker), records, (state,)),
         Graph("denoiser_hidden", _Hidden(maker), (state, column), (hidden,)),
         Graph(
             "denoiser_absorb",
-            _Absorb(maker, embedding),
+            _Absorb(maker),
             (state, column, *cell),
             (Port("next_state", "float32", width),),
         ),
@@ -65,14 +64,13 @@ def generation_graphs(maker: Maker, embedding: RecordEmbedding, layout: Layout) 
 class _Start(nn.Module):
     """Records and the flags of the given cells, to the state that they leave."""
 
-    def __init__(self, maker: Maker, embedding: RecordEmbedding) -> None:
+    def __init__(self, maker: Maker) -> None:
         super().__init__()
         self.maker = maker
-        self.embedding = embedding
 
     def forward(self, tokens: Tensor, residuals: Tensor, observed: Tensor) -> tuple[Tensor]:
         batch = Batch(tokens, residuals, residuals[:, :0])
-        return (self.maker.state(self.embedding, batch, observed),)
+        return (self.maker.state(batch, observed),)
 
 
 class _Hidden(nn.Module):
@@ -92,10 +90,10 @@ class _Absorb(nn.Module):
     table: Tensor
     number_weights: Tensor
 
-    def __init__(self, maker: Maker, embedding: RecordEmbedding) -> None:
+    def __init__(self, maker: Maker) -> None:
         super().__init__()
-        self.embedding = embedding
-        table, numbers = embedding.folded(maker.first.weight.detach())
+        self.embedding = maker.embedding
+        table, numbers = maker.embedding.folded(maker.first.weight.detach())
         self.register_buffer("table", table, persistent=False)
         self.register_buffer("number_weights", numbers, persistent=False)
 

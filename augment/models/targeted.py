@@ -16,21 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetedTrunk"]
 
-_MOST_SETS = 32
-
 
 class TargetedTrunk(nn.Module):
     """Residual blocks `x + linear(silu(scale * norm(x) + shift))`, LayerNorm and SiLU, for each column.
 
-    Only one column is asked for at a time, so that weights of its own cost no time. Tables of more than
-    32 columns share 32 sets of weights between neighbours; scale and shift are always a column's own
-    (Perez et al., FiLM, 2018), and start at 1 and 0.
+    Only one column is asked for at a time, so that weights of its own cost no time. Where there are fewer
+    sets of weights than columns, neighbours share one; scale and shift are always a column's own (Perez
+    et al., FiLM, 2018), and start at 1 and 0.
 
     Shape: states (N, C, width), one for each column asked for, to (N, C, width).
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
-        >>> trunk = TargetedTrunk(8, layers=2, columns=3, rate=0.1, generator=generator)
+        >>> trunk = TargetedTrunk(8, layers=2, columns=3, sets=3, rate=0.1, generator=generator)
         >>> trunk(torch.zeros(5, 3, 8)).shape
         torch.Size([5, 3, 8])
         >>> trunk.of_column(torch.zeros(5, 8), torch.tensor([2])).shape
@@ -40,12 +38,11 @@ class TargetedTrunk(nn.Module):
     owner: Tensor
 
     def __init__(
-        self, width: int, *, layers: int, columns: int, rate: float, generator: torch.Generator
+        self, width: int, *, layers: int, columns: int, sets: int, rate: float, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.rate = rate
         self.layers = layers
-        sets = min(columns, _MOST_SETS)
         self.weight = nn.Parameter(torch.empty(layers, sets, width, width))
         bound = math.sqrt(3 / width)
         nn.init.uniform_(self.weight, -bound, bound, generator=generator)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from augment.data import Encoded, Layout, Schema
-    from augment.training.config import ModelName, TrainConfig
+    from augment.training.config import TrainConfig
 
 __all__ = ["build_bundle"]
 
@@ -118,7 +118,7 @@ def _require_columns(layout: Layout) -> None:
 
 
 def _draft(
-    trained: dict[ModelName, Trained],
+    trained: dict[str, Trained],
     codec: Codec,
     encoded: Encoded,
     config: TrainConfig,
@@ -148,7 +148,7 @@ def _draft(
 
 
 def _report(
-    trained: dict[ModelName, Trained],
+    trained: dict[str, Trained],
     config: TrainConfig,
     encoded: Encoded,
     layout: Layout,
@@ -158,7 +158,7 @@ def _report(
     models = {}
     for name, model in trained.items():
         report = model.report
-        models[str(name)] = ModelReport(
+        models[name] = ModelReport(
             epochs=report.epochs,
             steps=report.steps,
             parameters=report.parameters,

@@ -12,6 +12,7 @@ from augment.errors import RequestError, Violation, shorten
 
 __all__ = [
     "DenoiserConfig",
+    "MakerConfig",
     "ModelName",
     "TrainConfig",
     "VaeConfig",
@@ -68,15 +69,27 @@ class VaeConfig(_ModelConfig):
     components: int | None = Field(default=None, ge=1, le=1000)
 
 
-class DenoiserConfig(_ModelConfig):
-    """The denoising autoencoder.
+class MakerConfig(_ModelConfig):
+    """The part of the denoiser that makes records column by column.
 
     Attributes:
-        maker_hidden: Width of the hidden layers that make records column by column; None: as `hidden`.
-        maker_layers: Their number.
-        make_share: Share of the training records that are made column by column; the rest is restored.
-        condition_share: Share of the made records that are given some columns from the start.
-        doubt_share: Share of the restored records whose given cells may be wrong.
+        weight_sets: How many columns have hidden layers of their own; None: by the number of rows.
+        condition_share: Share of the training records that are given some columns from the start.
+    """
+
+    layers: int = Field(default=1, ge=1, le=16)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    blur_rows: float = Field(default=5.0, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    weight_sets: int | None = Field(default=None, ge=1, le=1024)
+    condition_share: float = Field(default=0.3, ge=0, le=1)
+
+
+class DenoiserConfig(_ModelConfig):
+    """The part of the denoiser that imputes and repairs whole records.
+
+    Attributes:
+        doubt_share: Share of the training records whose given cells may be wrong.
         max_swap_rate: Highest share of wrong cells in such a record.
         noise_share: Share of such records' arrays that get Gaussian noise.
         max_noise: Its highest standard deviation, in those of the column.
@@ -87,11 +100,7 @@ class DenoiserConfig(_ModelConfig):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     blur_rows: float = Field(default=5.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    maker_hidden: int | None = Field(default=None, ge=8, le=8192)
-    maker_layers: int = Field(default=1, ge=1, le=16)
-    make_share: float = Field(default=0.75, gt=0, lt=1)
-    condition_share: float = Field(default=0.3, ge=0, le=1)
-    doubt_share: float = Field(default=0.7, ge=0, le=1)
+    doubt_share: float = Field(default=0.5, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)
     max_noise: float = Field(default=1.0, ge=0, le=10)
@@ -115,7 +124,8 @@ class TrainConfig(_Settings):
         weight_decay: Of AdamW.
         block_rows: Rows of one noise block of the bundle.
         vae: The variational autoencoder.
-        denoiser: The denoising autoencoder.
+        maker: The part of the denoiser that makes records column by column.
+        denoiser: The part of it that imputes and repairs.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -130,6 +140,7 @@ class TrainConfig(_Settings):
     weight_decay: float = Field(default=1e-4, ge=0)
     block_rows: int = Field(default=512, ge=1, le=65_536)
     vae: VaeConfig = VaeConfig()
+    maker: MakerConfig = MakerConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
 
 

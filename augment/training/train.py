@@ -10,7 +10,7 @@ import torch
 from augment.errors import TrainingError
 from augment.models import Batch
 from augment.training.loop import FitOptions, FitReport, fit
-from augment.training.recipes import RECIPES, Finished
+from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.sizing import schedule_for
 from augment.training.split import split_rows
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Encoded, Layout
     from augment.models import Trainable
-    from augment.training.config import ModelName, TrainConfig
+    from augment.training.config import TrainConfig
     from augment.training.progress import Progress, Watcher
 
 __all__ = ["Trained", "choose_device", "train_models"]
@@ -42,8 +42,11 @@ class Trained:
 
 def train_models(
     encoded: Encoded, layout: Layout, config: TrainConfig, watcher: Watcher
-) -> dict[ModelName, Trained]:
+) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
+
+    Returns:
+        By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays.
 
     Raises:
         SchemaError: There are fewer than 2 rows.
@@ -54,9 +57,11 @@ def train_models(
     records = Batch.from_encoded(encoded)
     train, heldout = records.rows(split.train), records.rows(split.heldout)
     trained = {}
-    for name in dict.fromkeys(config.models):
-        watcher.on_stage(f"training {name} on {device}")
-        trained[name] = _train(name, layout, config, (train, heldout, device), watcher.on_epoch)
+    for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
+        if recipe.fits(layout):
+            watcher.on_stage(f"training {recipe.name} on {device}")
+            data = (train, heldout, device)
+            trained[recipe.name] = _train(recipe, layout, config, data, watcher.on_epoch)
     return trained
 
 
@@ -75,17 +80,16 @@ def choose_device(config: TrainConfig) -> torch.device:
 
 
 def _train(
-    name: ModelName,
+    recipe: Recipe,
     layout: Layout,
     config: TrainConfig,
     data: tuple[Batch, Batch, torch.device],
     on_epoch: Callable[[Progress], None],
 ) -> Trained:
     train, heldout, device = data
-    recipe = RECIPES[name]
     model = recipe.make(layout, config, len(train), torch.Generator().manual_seed(config.seed)).to(device)
     options = FitOptions(
-        name=name,
+        name=recipe.name,
         schedule=schedule_for(config, model, len(train)),
         learning_rate=recipe.learning_rate(config),
         weight_decay=config.weight_decay,

@@ -1,38 +1,18 @@
-"""Laws of the graphs that make records column by column: they compute what the denoiser computes."""
+"""Laws of the graphs that make records column by column: they compute what the maker computes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from augment.models import Batch, Denoiser, Graph, Noise, generation_graphs
+from augment.models import Batch, Graph, Maker, Noise, generation_graphs
 from tests.models.conftest import MAKERS
 from tests.models.encoded_tables import encoded_table
 
 if TYPE_CHECKING:
     from augment.models.distribution import RecordDistribution
-    from augment.models.embedding import RecordEmbedding
-    from augment.models.maker import Maker
-
-
-@dataclass(frozen=True)
-class Law:
-    """What the graphs must compute, by the whole model."""
-
-    maker: Maker
-    embedding: RecordEmbedding
-
-    def state(self, batch: Batch, observed: torch.Tensor) -> torch.Tensor:
-        """Return the state of the given cells."""
-        return self.maker.state(self.embedding, batch, observed)
-
-    def record(self, batch: Batch, observed: torch.Tensor) -> RecordDistribution:
-        """Return the distributions of all columns, each asked for alone."""
-        state = self.state(batch, observed)
-        return self.maker.distribution(state.unsqueeze(1).expand(-1, len(self.maker.order), -1))
 
 
 LAYOUTS = [
@@ -46,26 +26,24 @@ LAYOUTS = [
 ]
 
 
-def made(name: str, rows: int = 40) -> tuple[Law, Batch, dict[str, Graph]]:
+def made(name: str, rows: int = 40) -> tuple[Maker, Batch, dict[str, Graph]]:
     """Return a maker with weights that matter, records, and the graphs."""
     layout, encoded = encoded_table(name, rows)
-    denoiser = MAKERS["denoiser"](layout, 0).eval()
-    assert isinstance(denoiser, Denoiser)
+    maker = MAKERS["maker"](layout, 0).eval()
+    assert isinstance(maker, Maker)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for parameter in denoiser.parameters():
+        for parameter in maker.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.3)
-    assert denoiser.maker is not None
-    law = Law(denoiser.maker, denoiser.embedding)
-    graphs = {graph.role: graph for graph in generation_graphs(law.maker, law.embedding, layout)}
-    return law, Batch.from_encoded(encoded), graphs
+    graphs = {graph.role: graph for graph in generation_graphs(maker, layout)}
+    return maker, Batch.from_encoded(encoded), graphs
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 @torch.no_grad()
 def test_taking_in_cell_after_cell_leaves_the_state_of_all_of_them(name: str) -> None:
     """The folded table says of each cell what the first layer says of it."""
-    law, batch, graphs = made(name)
+    maker, batch, graphs = made(name)
     rows, columns = batch.tokens.shape
     nothing, everything = torch.zeros(rows, columns), torch.ones(rows, columns)
     (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, nothing)
@@ -74,21 +52,21 @@ def test_taking_in_cell_after_cell_leaves_the_state_of_all_of_them(name: str) ->
         cells = (batch.tokens[:, column], batch.residuals[:, column], fresh)
         index = torch.tensor([column], dtype=torch.int32)
         (state,) = graphs["denoiser_absorb"].module(state, index, *cells)
-    wanted = law.state(batch, everything)
+    wanted = maker.state(batch, everything)
     torch.testing.assert_close(state, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 @torch.no_grad()
-def test_a_column_is_drawn_from_the_denoisers_distribution(name: str) -> None:
+def test_a_column_is_drawn_from_the_makers_distribution(name: str) -> None:
     """Without restrictions a draw is the one that the whole record's distribution gives, all mass allowed."""
-    law, batch, graphs = made(name)
+    maker, batch, graphs = made(name)
     rows, columns = batch.tokens.shape
     observed = torch.zeros(rows, columns)
     observed[:, 0] = 1
     (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, observed)
     generator = torch.Generator().manual_seed(2)
-    for group, head in enumerate(law.maker.head.groups):
+    for group, head in enumerate(maker.head.groups):
         for place, column in enumerate(head.index.tolist()):
             target = torch.tensor([column], dtype=torch.int32)
             (hidden,) = graphs["denoiser_hidden"].module(state, target)
@@ -101,7 +79,7 @@ def test_a_column_is_drawn_from_the_denoisers_distribution(name: str) -> None:
             tokens, residuals, log_mass = graphs[f"denoiser_draw_{group}"].module(
                 hidden, torch.tensor([place], dtype=torch.int32), *free, *noise
             )
-            record = law.record(batch, observed)
+            record = record_of(maker, batch, observed)
             whole = record.draw(_noise(noise, columns))
             assert torch.equal(tokens, whole.tokens[:, column])
             torch.testing.assert_close(residuals, whole.residuals[:, column], rtol=1e-3, atol=1e-4)
@@ -111,8 +89,8 @@ def test_a_column_is_drawn_from_the_denoisers_distribution(name: str) -> None:
 @torch.no_grad()
 def test_restrictions_hold_and_their_mass_is_told() -> None:
     """Only allowed tokens and places are drawn; the mass is the probability that they would be."""
-    law, batch, graphs = made("numbers", 4000)
-    head = law.maker.head.groups[0]
+    maker, batch, graphs = made("numbers", 4000)
+    head = maker.head.groups[0]
     place = head.index.tolist().index(1)
     (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, torch.zeros(4000, 2))
     (hidden,) = graphs["denoiser_hidden"].module(state[:1].repeat(4000, 1), torch.tensor([1]))
@@ -129,9 +107,15 @@ def test_restrictions_hold_and_their_mass_is_told() -> None:
     assert float(inside.min()) >= 0.3
     assert float(inside.max()) <= 0.45
     observed = torch.zeros(4000, 2)
-    record = law.record(batch, observed)
+    record = record_of(maker, batch, observed)
     expected = torch.softmax(record.logits[0][0, place], dim=0)[[3, 5]].sum()
     torch.testing.assert_close(log_mass.exp(), expected.expand(4000), rtol=1e-3, atol=1e-5)
+
+
+def record_of(maker: Maker, batch: Batch, observed: torch.Tensor) -> RecordDistribution:
+    """Return the distributions of all columns, each asked for alone."""
+    state = maker.state(batch, observed)
+    return maker.distribution(state.unsqueeze(1).expand(-1, len(maker.order), -1))
 
 
 def _noise(noise: torch.Tensor, columns: int) -> Noise:

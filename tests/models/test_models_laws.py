@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 
 from augment.models import Batch
@@ -45,15 +46,16 @@ def test_every_parameter_gets_a_gradient(make: Make, table: Table) -> None:
         assert bool(parameter.grad.isfinite().all()), name
 
 
-def test_no_parameter_is_without_effect(make: Make) -> None:
+@pytest.mark.parametrize("name", ["mixed", "mixed tables"])
+def test_no_parameter_is_without_effect(make: Make, name: str) -> None:
     """On records of every kind the gradient of each parameter is nonzero somewhere."""
-    layout, encoded = encoded_table("mixed", rows=256)
+    layout, encoded = encoded_table(name, rows=256)
     model = make(layout, 0)
     losses = [model.loss(Batch.from_encoded(encoded), generator(seed)).total for seed in range(3)]
     torch.autograd.backward(torch.stack(losses).sum())
-    for name, parameter in model.named_parameters():
+    for which, parameter in model.named_parameters():
         assert parameter.grad is not None
-        assert float(parameter.grad.abs().max()) > 0, name
+        assert float(parameter.grad.abs().max()) > 0, which
 
 
 def test_the_seed_decides_the_weights(make: Make, table: Table) -> None:
@@ -89,4 +91,6 @@ def test_a_few_steps_lower_the_loss(make: Make, table: Table) -> None:
         optimizer.zero_grad()
         torch.autograd.backward(model.loss(batch, generator()).total)
         optimizer.step()
-    assert float(model.loss(batch, generator()).total.detach()) < first
+    independent = len(layout.names) == 1 or max(layout.vocab_sizes) <= 2  # known from the start
+    slack = 1e-3 if independent else 0.0
+    assert float(model.loss(batch, generator()).total.detach()) < first + slack

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def batches(rows: int = 120) -> tuple[Batch, Batch]:
-    records = Batch.from_encoded(encoded_table("mixed", rows)[1])
+    records = Batch.from_encoded(encoded_table("mixed tables", rows)[1])
     return records.rows(torch.arange(rows - 20)), records.rows(torch.arange(rows - 20, rows))
 
 
@@ -45,7 +45,7 @@ def options(seen: list[Progress] | None = None, **changes: Any) -> FitOptions:
 def test_fit_lowers_the_heldout_loss_and_keeps_the_best(name: str) -> None:
     """The loss on held-out rows falls, and the model ends with the weights that were best on them."""
     train, heldout = batches()
-    model = MAKERS[name](encoded_table("mixed")[0], 0)
+    model = MAKERS[name](encoded_table("mixed tables")[0], 0)
     before = heldout_loss_of(model, heldout, 0)
     seen: list[Progress] = []
     report = fit(model, train, heldout, options(seen))
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_weights(name: str) -> None:
     train, heldout = batches()
     runs = []
     for seed in (1, 1, 2):
-        model = MAKERS[name](encoded_table("mixed")[0], 0)
+        model = MAKERS[name](encoded_table("mixed tables")[0], 0)
         fit(model, train, heldout, options(seed=seed))
         runs.append(copy_weights(model))
     assert all(torch.equal(a, b) for a, b in zip(runs[0], runs[1], strict=True))
@@ -73,7 +73,7 @@ def test_progress_tells_epochs_in_order() -> None:
     """Each epoch is told once, with steps that add up and finite figures."""
     train, heldout = batches()
     seen: list[Progress] = []
-    fit(MAKERS["vae"](encoded_table("mixed")[0], 0), train, heldout, options(seen))
+    fit(MAKERS["vae"](encoded_table("mixed tables")[0], 0), train, heldout, options(seen))
     assert [epoch.epoch for epoch in seen] == [1, 2, 3, 4, 5, 6]
     assert [epoch.step for epoch in seen] == [5, 10, 15, 20, 25, 30]
     assert all(epoch.steps == 30 and epoch.epochs == 6 for epoch in seen)
@@ -129,7 +129,7 @@ def test_a_loss_that_is_not_finite_stops_training_with_advice() -> None:
 def test_extreme_arrays_stop_training_with_advice() -> None:
     """Infinite array elements are noticed as a loss that is not finite."""
     train, heldout = batches()
-    layout = encoded_table("mixed")[0]
+    layout = encoded_table("mixed tables")[0]
     model = Vae(layout, VaeOptions(latent_dim=2, hidden=8), torch.Generator().manual_seed(0))
     spoilt = Batch(train.tokens, train.residuals, train.arrays * torch.inf)
     with pytest.raises(TrainingError, match="finite"):
@@ -196,7 +196,7 @@ def test_costly_models_take_fewer_steps() -> None:
 
 def test_sizes_grow_with_the_data() -> None:
     """Widths and mixtures grow with the rows; what is set is taken."""
-    layout, arrays = encoded_table("numbers")[0], encoded_table("mixed")[0]
+    layout, arrays = encoded_table("numbers")[0], encoded_table("mixed tables")[0]
     widths = [hidden_width(None, layout, rows, widest=512) for rows in (100, 5000, 50_000)]
     assert widths == [128, 256, 512]
     assert hidden_width(64, layout, 100, widest=512) == 64

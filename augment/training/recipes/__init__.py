@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from augment.training.recipes.denoiser import DenoiserRecipe
+from augment.training.recipes.maker import MakerRecipe
 from augment.training.recipes.recipe import Finished, Recipe
 from augment.training.recipes.vae import VaeRecipe
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RECIPES", "Finished", "Recipe"]
 
-RECIPES: dict[ModelName, Recipe] = {
-    "vae": VaeRecipe(),
-    "denoiser": DenoiserRecipe(),
+RECIPES: dict[ModelName, tuple[Recipe, ...]] = {
+    "vae": (VaeRecipe(),),
+    "denoiser": (MakerRecipe(), DenoiserRecipe()),
 }
+"""What each name in `TrainConfig.models` trains: the denoiser is one network that makes records column by
+column and one that restores them whole."""

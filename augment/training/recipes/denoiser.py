@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from augment.bundle import Stepwise
-from augment.models import Denoiser, DenoiserOptions, denoiser_graphs, generation_graphs
+from augment.models import Denoiser, DenoiserOptions, denoiser_graphs
 from augment.models.corruption import CorruptionOptions
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import hidden_width
@@ -19,11 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["DenoiserRecipe"]
 
-_WIDEST = 256
+_WIDEST = 384
 
 
 class DenoiserRecipe:
-    """Makes a `Denoiser`; exports `denoise` and, for tables, the sampler `denoiser`."""
+    """Makes a `Denoiser`; exports `denoise`."""
+
+    name = "denoiser"
+
+    def fits(self, layout: Layout) -> bool:
+        """Return True: any records."""
+        del layout
+        return True
 
     def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Denoiser:
         """Return a new denoiser."""
@@ -36,12 +42,8 @@ class DenoiserRecipe:
         options = DenoiserOptions(
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
             layers=chosen.layers,
-            maker_hidden=hidden_width(chosen.maker_hidden, layout, rows, widest=_WIDEST),
-            maker_layers=chosen.maker_layers,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
-            make_share=chosen.make_share,
-            condition_share=chosen.condition_share,
             doubt_share=chosen.doubt_share,
             observed_weight=chosen.observed_weight,
             corruption=corruption,
@@ -53,13 +55,7 @@ class DenoiserRecipe:
         return config.denoiser.learning_rate
 
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
-        """Return its graphs; it makes no records with arrays, whose elements are not independent."""
+        """Return its graph."""
         del train, config
         assert isinstance(model, Denoiser)  # noqa: S101 - made by `make`
-        maker = model.maker
-        if maker is None:
-            return Finished(denoiser_graphs(model, layout))
-        groups = tuple(tuple(head.index.tolist()) for head in maker.head.groups)
-        plan = Stepwise(order=tuple(maker.order.tolist()), groups=groups)
-        graphs = (*denoiser_graphs(model, layout), *generation_graphs(maker, model.embedding, layout))
-        return Finished(graphs, stepwise={"denoiser": plan})
+        return Finished(denoiser_graphs(model, layout))

@@ -38,7 +38,17 @@ class Finished:
 
 
 class Recipe(Protocol):
-    """How one kind of model is made."""
+    """How one kind of model is made.
+
+    Attributes:
+        name: The model's, in reports and messages.
+    """
+
+    name: str
+
+    def fits(self, layout: Layout) -> bool:
+        """Return whether it can learn such records."""
+        ...
 
     def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Trainable:
         """Return a new model for `rows` training rows, its weights drawn from `generator`."""

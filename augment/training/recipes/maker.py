@@ -1,0 +1,56 @@
+"""The maker's recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment.bundle import Stepwise
+from augment.models import Maker, MakerOptions, generation_graphs
+from augment.training.recipes.recipe import Finished
+from augment.training.sizing import hidden_width, weight_sets
+
+if TYPE_CHECKING:
+    import torch
+
+    from augment.data.layout import Layout
+    from augment.models import Batch, Trainable
+    from augment.training.config import TrainConfig
+
+__all__ = ["MakerRecipe"]
+
+_WIDEST = 256
+
+
+class MakerRecipe:
+    """Makes a `Maker`; exports the sampler `denoiser`."""
+
+    name = "maker"
+
+    def fits(self, layout: Layout) -> bool:
+        """Return whether there are no arrays: their elements are not independent of each other."""
+        return layout.array_width == 0
+
+    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Maker:
+        """Return a new maker."""
+        chosen = config.maker
+        options = MakerOptions(
+            hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
+            layers=chosen.layers,
+            weight_sets=weight_sets(chosen.weight_sets, rows),
+            dropout=chosen.dropout,
+            blur=chosen.blur_rows / rows,
+            condition_share=chosen.condition_share,
+        )
+        return Maker(layout, options, generator)
+
+    def learning_rate(self, config: TrainConfig) -> float:
+        """Return its highest learning rate."""
+        return config.maker.learning_rate
+
+    def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
+        """Return its graphs."""
+        del train, config
+        assert isinstance(model, Maker)  # noqa: S101 - made by `make`
+        groups = tuple(tuple(head.index.tolist()) for head in model.head.groups)
+        plan = Stepwise(order=tuple(model.order.tolist()), groups=groups)
+        return Finished(generation_graphs(model, layout), stepwise={"denoiser": plan})
