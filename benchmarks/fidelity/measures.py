@@ -23,12 +23,14 @@ class Measure:
         form: How it is written.
         better: Which way; None where neither is.
         read: Takes it from a cell; None where the cell has it not.
+        floor: Takes from a cell what a fresh real sample gets, as the judge says; None: nothing.
     """
 
     title: str
     form: str
     better: Literal["low", "high"] | None
     read: Callable[[Cell], float | None]
+    floor: Callable[[Cell], float | None] = lambda _: None
 
     def text(self, value: float) -> str:
         """Return a value as the tables write it."""
@@ -45,20 +47,27 @@ class Spread:
     seeds: int
 
 
-def spread_of(measure: Measure, cells: Iterable[Cell]) -> Spread | None:
-    """Return a measure over the seeds that have it; None where none has."""
-    values = [value for value in map(measure.read, cells) if value is not None]
+def spread_of(read: Callable[[Cell], float | None], cells: Iterable[Cell]) -> Spread | None:
+    """Return what is read from those cells that have it; None where none has."""
+    values = [value for value in map(read, cells) if value is not None]
     if not values:
         return None
     return Spread(statistics.median(values), min(values), max(values), len(values))
 
 
-def _figure(name: str, factor: float = 1.0) -> Callable[[Cell], float | None]:
+def _figure(name: str, factor: float = 1.0, *, which: int = 0) -> Callable[[Cell], float | None]:
     def read(cell: Cell) -> float | None:
-        value = cell.figures.get(name, [None])[0]
+        value = cell.figures.get(name, [None, None])[which]
         return None if value is None else factor * value
 
     return read
+
+
+def _judged(
+    title: str, form: str, better: Literal["low", "high"] | None, name: str, factor: float = 1.0
+) -> Measure:
+    """Return the measure of one of the judge's figures."""
+    return Measure(title, form, better, _figure(name, factor), _figure(name, factor, which=1))
 
 
 def _time(name: str) -> Callable[[Cell], float | None]:
@@ -81,27 +90,21 @@ def _utility_gap(cell: Cell) -> float | None:
     return None if real is None or synthetic is None else real - synthetic
 
 
-def _copies_floor(cell: Cell) -> float | None:
-    """Return the share of the holdout's own rows that are in the training rows too."""
-    return cell.figures.get("privacy.exact_copies", [None, None])[1]
-
-
 MEASURES = {
-    "auc": Measure("detection AUC", ".3f", None, _figure("fidelity.detection_auc")),
+    "auc": _judged("detection AUC", ".3f", None, "fidelity.detection_auc"),
     "distance": Measure("its distance from .5", ".3f", "low", _distance),
-    "logistic": Measure("logistic AUC", ".3f", None, _figure("fidelity.detection_auc_logistic")),
-    "shape": Measure("shape error, %", ".2f", "low", _figure("fidelity.shape_error", 100)),
-    "trend": Measure("trend error, %", ".2f", "low", _figure("fidelity.trend_error", 100)),
-    "alpha": Measure("alpha-precision", ".3f", None, _figure("fidelity.alpha_precision")),
-    "beta": Measure("beta-recall", ".3f", None, _figure("fidelity.beta_recall")),
-    "utility_real": Measure("trained on real", ".3f", None, _figure("utility.trained_on_real")),
+    "logistic": _judged("logistic AUC", ".3f", None, "fidelity.detection_auc_logistic"),
+    "shape": _judged("shape error, %", ".2f", "low", "fidelity.shape_error", 100),
+    "trend": _judged("trend error, %", ".2f", "low", "fidelity.trend_error", 100),
+    "alpha": _judged("alpha-precision", ".3f", None, "fidelity.alpha_precision"),
+    "beta": _judged("beta-recall", ".3f", None, "fidelity.beta_recall"),
+    "utility_real": _judged("trained on real", ".3f", None, "utility.trained_on_real"),
     "utility_gap": Measure("trained on synthetic: below real by", ".3f", "low", _utility_gap),
-    "utility_both": Measure("trained on both", ".3f", "high", _figure("utility.trained_on_both")),
-    "dcr_share": Measure("nearer to train", ".3f", None, _figure("privacy.dcr_share")),
-    "nndr": Measure("NNDR", ".3f", None, _figure("privacy.nndr")),
-    "copies": Measure("exact copies, share", ".4f", "low", _figure("privacy.exact_copies")),
-    "copies_floor": Measure("holdout's copies", ".4f", None, _copies_floor),
-    "membership": Measure("membership AUC", ".3f", None, _figure("privacy.membership_auc")),
+    "utility_both": _judged("trained on both", ".3f", "high", "utility.trained_on_both"),
+    "dcr_share": _judged("nearer to train", ".3f", None, "privacy.dcr_share"),
+    "nndr": _judged("NNDR", ".3f", None, "privacy.nndr"),
+    "copies": _judged("exact copies, share", ".4f", "low", "privacy.exact_copies"),
+    "membership": _judged("membership AUC", ".3f", None, "privacy.membership_auc"),
     "fit": Measure("fit, s", ".1f", "low", _time("fit_seconds")),
     "training": Measure("training alone, s", ".1f", None, _detail("training_seconds")),
     "fit_cpu": Measure("fit, CPU s", ".1f", None, _time("fit_cpu_seconds")),

@@ -40,11 +40,16 @@ class Results:
 
     def spread(self, dataset: str, method: str, measure: str) -> Spread | None:
         """Return a measure over the seeds; None where no cell has it."""
-        return spread_of(MEASURES[measure], self.cells[dataset, method])
+        return spread_of(MEASURES[measure].read, self.cells[dataset, method])
 
     def median(self, dataset: str, method: str, measure: str) -> float | None:
         """Return a measure's median over the seeds."""
         spread = self.spread(dataset, method, measure)
+        return None if spread is None else spread.median
+
+    def floor(self, dataset: str, method: str, measure: str) -> float | None:
+        """Return what the judge says that a fresh real sample gets in the method's place."""
+        spread = spread_of(MEASURES[measure].floor, self.cells[dataset, method])
         return None if spread is None else spread.median
 
     def ratio(self, dataset: str, ours: str, peer: str, measure: str) -> float | None:

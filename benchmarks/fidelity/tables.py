@@ -54,6 +54,9 @@ def _figures(results: Results, dataset: str, names: Sequence[str]) -> str:
     if not shown:
         return "Neither fidelity nor use has been judged here." if names == _FIDELITY else ""
     rows = [[method, *_row(results, dataset, method, shown)] for method in METHODS]
+    floors = [_floor(results, dataset, name) for name in shown]
+    if any(floors):
+        rows.append(["fresh real rows, says the judge", *(floor or "-" for floor in floors)])
     return _table(["method", *(MEASURES[name].title for name in shown)], rows)
 
 
@@ -70,6 +73,16 @@ def _text(results: Results, dataset: str, method: str, name: str) -> str:
         return ""
     middle, low, high = (measure.text(each) for each in (spread.median, spread.lowest, spread.highest))
     return middle if spread.seeds == 1 else f"{middle} ({low} to {high})"
+
+
+def _floor(results: Results, dataset: str, name: str) -> str:
+    """Return the range of what the judge says that real rows get in the methods' place."""
+    measure = MEASURES[name]
+    found = [results.floor(dataset, method, name) for method in METHODS if method != "real holdout"]
+    texts = [measure.text(value) for value in sorted(value for value in found if value is not None)]
+    if not texts:
+        return ""
+    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
 def _verdicts(results: Results) -> str:
