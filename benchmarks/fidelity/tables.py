@@ -27,7 +27,7 @@ _NOTE = """\
 Written by `make bench-fidelity`; each figure is the median over the seeds, then the lowest and the highest.
 Detection: boosted trees, 3-fold; .5 cannot tell; clearly below .5, rows are near-copies of real ones, which
 mislead the detector in another fold. `real holdout` is the ceiling: half of the held-out real rows in the
-place of synthetic ones. `independent columns` draws each column by itself: what any method must beat. SMOTE
+place of synthetic ones, so fewer of them, which costs it where a model is trained on them. `independent columns` draws each column by itself: what any method must beat. SMOTE
 learns nothing in `fit` and does its work in each call. A method without figures says why; no figure is made
 up or carried over."""
 
