@@ -109,6 +109,7 @@ MEASURES = {
     "training": Measure("training alone, s", ".1f", None, _detail("training_seconds")),
     "fit_cpu": Measure("fit, CPU s", ".1f", None, _time("fit_cpu_seconds")),
     "speed": Measure("rows/s", ",.0f", "high", _time("rows_per_s")),
+    "load": Measure("load", ".1f", None, lambda cell: cell.times.get("load_average", [None])[0]),
     "peak": Measure("peak MiB", ",.0f", None, _time("peak_mib")),
 }
 """By short name."""
