@@ -79,7 +79,7 @@ def main(job_path: Path) -> None:
     load_before = os.getloadavg()[0]
     clock = _Clock.now()
     fitted = module.fit(task)
-    times = clock.since("fit")
+    times = clock.since("fit" if method.shares is None else "open")
     clock = _Clock.now()
     synthetic = _rows(fitted, task, task.train.num_rows, seed=task.seed)
     times |= clock.since("sample")

@@ -65,7 +65,7 @@ class Method:
         name: In the tables and on the command line.
         module: Under `fidelity.methods`; has `fit(task) -> Fitted`.
         environment: The one with the packages that it needs.
-        shares: The method whose trained model it uses, with that one's times of `fit`.
+        shares: The method whose trained model it uses: it has no times of `fit` of its own.
         timed: Whether it makes rows: copies of real ones have no speed.
     """
 
