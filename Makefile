@@ -4,12 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?=
 TARGET ?=
+PEERS := .venv-peers
+BENCH_ARGS ?=
 
 # torch's waiting threads sleep rather than spin, or two busy processes slow each other tenfold.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -68,5 +70,17 @@ wheel: $(VENV)/.developed ## Build the wheel and list what is in it
 sizes: $(VENV)/.installed ## Print the sizes of a client-only and a server-only install
 	$(BIN)/python benchmarks/install_sizes.py
 
+# The benchmark's peers. mostlyai-engine asks for torchvision, which does not load beside a CPU build of torch
+# and which its tabular models do not use.
+$(PEERS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+	$(PEERS)/bin/python -m pip install --quiet --group peers
+	$(PEERS)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio
+	@touch $@
+
+bench-fidelity: $(VENV)/.installed $(PEERS)/.installed ## Compare with peers on real data; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fidelity $(BENCH_ARGS)
+
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

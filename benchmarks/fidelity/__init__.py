@@ -1,0 +1,1 @@
+"""How faithful synthetic tables are, beside peers, floors and ceilings."""
