@@ -43,19 +43,21 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
     clean = {f"clean_{name}": tensor for name, tensor in records.items()}  # ONNX names are unique
     latent: _Tensors = {"latent": ("float32", (width,))}
     cells = (len(layout.names),)
+    once: _Once = {"token_values": ("float32", (sum(layout.vocab_sizes),))} if role == "denoise" else {}
+    judged = dict.fromkeys(("probability", "intact", "mean"), ("float32", cells))
     roles: dict[str, tuple[_Tensors, _Tensors]] = {
         "encode": (records, latent | {"latent_scale": ("float32", (width,))}),
         "decode": (latent, records),
         "score": (records, {"score": ("float32", ())}),
         "denoise": (
-            records | {"observed": ("float32", cells)},
-            clean | {"probability": ("float32", cells), "intact": ("float32", cells)},
+            records | {"observed": ("float32", cells), "doubt": ("float32", ())},
+            clean | judged,
         ),
     }
     if role not in roles:
         return f"must be one of {sorted(roles)} or the graph of a sampler"
     inputs, outputs = roles[role]
-    return _fault("inputs", info.inputs, inputs) or _fault("outputs", info.outputs, outputs)
+    return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
 
 
 def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, manifest: Manifest) -> str:

@@ -56,6 +56,7 @@ class Maker:
             for group, columns in enumerate(plan.groups)
             for place, column in enumerate(columns)
         }
+        self._may_be_present = [size > 1 for size in engine.codec.layout.vocab_sizes]
         self.block_rows = engine.block_rows
 
     @property
@@ -137,6 +138,8 @@ class Maker:
         assert isinstance(width, int)  # noqa: S101 - checked when the bundle was loaded
         restriction = wish.restrictions.get(column)
         log_weights, low, high = _bounds(restriction, width)
+        if wish.present and self._may_be_present[column]:
+            log_weights[0, 0] = _NEVER
         inputs = {"log_weights": log_weights, "low": low, "high": high, "place": _one(place)}
         token_u, residual_u = map(np.ascontiguousarray, uniforms)
         drawn = self._run(

@@ -39,6 +39,7 @@ class Wish:
         restrictions: What other columns may hold.
         shares: The column whose cells are known row by row.
         classes: For each of its classes, the token and its residuals.
+        present: No cell that is made may come out missing, but in columns that always are.
     """
 
     steps: int
@@ -46,6 +47,7 @@ class Wish:
     restrictions: Mapping[int, Restriction] = field(default_factory=dict)
     shares: Shares | None = None
     classes: tuple[Pin, ...] = ()
+    present: bool = False
 
     @property
     def is_plain(self) -> bool:
