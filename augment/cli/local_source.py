@@ -15,7 +15,7 @@ from augment.runtime import Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Draws, Latents, Records, Where
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -76,9 +76,28 @@ class LocalSource:
         """Return `steps` records from each row of `start` to that of `end`."""
         return self.model.interpolate(start, end, steps=steps, method=method)
 
-    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+    def denoise(
+        self, table: pa.Table, *, threshold: float | None, numbers: str | None, first_row: int
+    ) -> Denoised:
         """Return the records with missing cells imputed and doubtful ones repaired."""
-        return self.model.denoise(table, threshold=threshold)
+        return self.model.denoise(
+            table,
+            threshold=threshold,
+            numbers=numbers,
+            first_row=first_row,
+        )
+
+    def draws(
+        self, table: pa.Table, *, draws: int, seed: int, threshold: float | None, first_row: int
+    ) -> Draws:
+        """Return completed tables."""
+        return self.model.denoise(
+            table,
+            draws=draws,
+            seed=seed,
+            threshold=threshold,
+            first_row=first_row,
+        )
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""

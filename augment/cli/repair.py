@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from augment.cli.records import Given
     from augment.cli.sources import Denoised, Source, Unseen
 
-__all__ = ["Repaired", "repair_file"]
+__all__ = ["Repaired", "counted_portions", "joined_schema", "repair_file", "with_texts"]
 
 _CHANGES = pa.schema(
     [
@@ -50,22 +50,30 @@ class Repaired:
     repaired: int
 
 
-def repair_file(source: Source, path: Path, out: Path, *, threshold: float, changes: Path | None) -> Repaired:
+def repair_file(
+    source: Source,
+    path: Path,
+    out: Path,
+    *,
+    threshold: float | None,
+    numbers: str | None,
+    changes: Path | None,
+) -> Repaired:
     """Denoise a file into another, and write what was changed if `changes` is a path."""
     facts = source.facts
     given = read_records(path, facts)
-    check_output(out, _joined_schema(facts, given))
+    check_output(out, joined_schema(facts, given))
     parts: list[pa.Table] = []
     diffs: list[pa.Table] = [_CHANGES.empty_table()]
     unseen: list[tuple[int, Unseen]] = []
     for start, part in counted_portions(given.records, facts):
-        made = source.denoise(part, threshold=threshold)
+        made = source.denoise(part, threshold=threshold, numbers=numbers, first_row=start)
         parts.append(made.records)
         diffs.append(_diff(start, part, made))
         unseen += [(start, value) for value in made.unseen]
     warn_unseen(unseen)
     diff = pa.concat_tables(diffs)
-    records = _with_texts(pa.concat_tables(parts).unify_dictionaries(), facts, given)
+    records = with_texts(pa.concat_tables(parts).unify_dictionaries(), facts, given)
     write_batches(out, records.schema, [records], formats_of(facts.schema))
     if changes is not None:
         write_batches(changes, _CHANGES, [diff])
@@ -79,7 +87,7 @@ def counted_portions(table: pa.Table, facts: Facts) -> Iterator[tuple[int, pa.Ta
     return zip(starts, counted(parts, table.num_rows), strict=True)
 
 
-def _joined_schema(facts: Facts, given: Given) -> pa.Schema:
+def joined_schema(facts: Facts, given: Given) -> pa.Schema:
     """Return the columns of the output: the model's, and the free texts that were given, in file order."""
     texts = given.texts.schema
     names = [c.name for c in facts.columns if c.name in facts.schema.names or c.name in texts.names]
@@ -87,8 +95,9 @@ def _joined_schema(facts: Facts, given: Given) -> pa.Schema:
     return pa.schema(fields, metadata=facts.schema.metadata)
 
 
-def _with_texts(records: pa.Table, facts: Facts, given: Given) -> pa.Table:
-    schema = _joined_schema(facts, given)
+def with_texts(records: pa.Table, facts: Facts, given: Given) -> pa.Table:
+    """Return the records with the free texts that were given beside them, in file order."""
+    schema = joined_schema(facts, given)
     columns = [(given.texts if name in given.texts.column_names else records)[name] for name in schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
 

@@ -14,7 +14,7 @@ from augment_client import Client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Draws, Latents, Records, Where
     from augment_client import ModelInfo
 
 __all__ = ["ServerSource", "facts_of", "open_server_source"]
@@ -51,9 +51,32 @@ class ServerSource:
         name, version = self.facts.name, self.facts.version
         return self.client.interpolate(name, start, end, steps=steps, method=method, version=version)
 
-    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+    def denoise(
+        self, table: pa.Table, *, threshold: float | None, numbers: str | None, first_row: int
+    ) -> Denoised:
         """Return the records with missing cells imputed and doubtful ones repaired."""
-        return self.client.denoise(self.facts.name, table, threshold=threshold, version=self.facts.version)
+        return self.client.denoise(
+            self.facts.name,
+            table,
+            threshold=threshold,
+            numbers=numbers,
+            first_row=first_row,
+            version=self.facts.version,
+        )
+
+    def draws(
+        self, table: pa.Table, *, draws: int, seed: int, threshold: float | None, first_row: int
+    ) -> Draws:
+        """Return completed tables."""
+        return self.client.denoise(
+            self.facts.name,
+            table,
+            draws=draws,
+            seed=seed,
+            threshold=threshold,
+            first_row=first_row,
+            version=self.facts.version,
+        )
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from augment.cli.facts import Facts
 
-__all__ = ["Asked", "Denoised", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
+__all__ = ["Asked", "Denoised", "Draws", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
 
 
 class Unseen(Protocol):
@@ -46,6 +46,17 @@ class Denoised(Records, Protocol):
     def changed(self) -> pa.Table: ...  # noqa: D102
     @property
     def confidence(self) -> pa.Table: ...  # noqa: D102
+
+
+class Draws(Protocol):
+    """Completed tables."""
+
+    @property
+    def tables(self) -> tuple[pa.Table, ...]: ...  # noqa: D102 - see augment.runtime.results
+    @property
+    def changed(self) -> pa.Table: ...  # noqa: D102
+    @property
+    def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
 
 
 class Latents(Protocol):
@@ -87,8 +98,15 @@ class Source(Protocol):
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
         """Return `steps` records from each row of `start` to that of `end`."""
 
-    def denoise(self, table: pa.Table, *, threshold: float) -> Denoised:
+    def denoise(
+        self, table: pa.Table, *, threshold: float | None, numbers: str | None, first_row: int
+    ) -> Denoised:
         """Return the records with missing cells imputed and doubtful ones repaired."""
+
+    def draws(
+        self, table: pa.Table, *, draws: int, seed: int, threshold: float | None, first_row: int
+    ) -> Draws:
+        """Return completed tables."""
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""

@@ -39,6 +39,8 @@ from augment.data.tables import (
 from augment.errors import SchemaError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from augment.data.column_codec import ColumnCodec
 
 __all__ = ["Codec"]
@@ -108,6 +110,28 @@ class Codec:
             array_names=tuple(self._arrays),
             array_shapes=tuple(_shape(by_name[name]) for name in self._arrays),
         )
+
+    @cached_property
+    def token_values(self) -> NDArray[np.float32]:
+        """The mean of each token's values, standardised; all columns side by side, (tokens,).
+
+        Zeros for columns without an order.
+        """
+        codecs = [self._columns.get(name) for name in self.layout.names]
+        parts = [
+            codec.token_values() if isinstance(codec, RealCodec | WholeCodec) else np.zeros(size)
+            for codec, size in zip(codecs, self.layout.vocab_sizes, strict=True)
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    def nearest(
+        self, index: int, standardised: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return tokens and residuals of the values nearest to standardised ones, of an ordered column."""
+        codec = self.column(index)
+        assert isinstance(codec, RealCodec | WholeCodec)  # noqa: S101 - ordered columns are
+        found = codec.nearest(standardised)
+        return found.tokens, found.residuals
 
     @cached_property
     def wire_schema(self) -> pa.Schema:

@@ -93,9 +93,35 @@ class _NumericCodec(ABC):
         exact = ordinals_of(self.decode(tokens, residuals))
         return exact, exact
 
+    def token_values(self) -> NDArray[np.float64]:
+        """Return the mean of each token's training values, standardised: shape (vocab,).
+
+        That of a spline, whose knots are evenly spaced by rank, is the mean of its stretches' middles.
+        """
+        if self._empty:
+            return np.zeros(len(self.table.counts))
+        knots = self._splines.knots.astype(np.float64)
+        below = np.concatenate([[0.0], np.cumsum((knots[1:] + knots[:-1]) / 2)])
+        first, widths = self._splines.starts, self._splines.widths
+        means = (below[first + widths] - below[first]) / np.maximum(widths, 1)
+        return (np.where(widths > 0, means, knots[first]) - self.table.mean) / (self.table.deviation or 1.0)
+
+    def nearest(self, standardised: NDArray[np.float32]) -> EncodedColumn:
+        """Return the values of the column that are nearest to standardised ones; missing without any."""
+        if self._empty:
+            return EncodedColumn(
+                np.zeros(len(standardised), np.int32), np.full(len(standardised), 0.5, np.float32)
+            )
+        wanted = standardised.astype(np.float64) * (self.table.deviation or 1.0) + self.table.mean
+        return EncodedColumn(*self._splines.locate(self._in_units(wanted)))
+
     @abstractmethod
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to cells of the wire type; token 0 gives null."""
+
+    @abstractmethod
+    def _in_units(self, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Return values of the knots' type, on the column's grid and in its range."""
 
     @abstractmethod
     def _ordinals(self, column: pa.Array) -> NDArray[Any]:
@@ -131,6 +157,11 @@ class WholeCodec(_NumericCodec):
         wrapped = offsets + np.uint64(self.table.origin % 2**64)
         unsigned = pa.types.is_uint64(self.wire_type)
         return from_whole(wrapped if unsigned else wrapped.view(np.int64), self.wire_type, missing)
+
+    def _in_units(self, values: NDArray[np.float64]) -> NDArray[np.uint64]:
+        top = np.uint64(self.table.knots[-1])
+        inside = np.clip(np.rint(values), 0, min(float(top), np.nextafter(2.0**64, 0)))
+        return self._round(np.minimum(inside.astype(np.uint64), top))
 
     def _round(self, offsets: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return the nearest multiples of the step; no bin is left, since its ends are multiples."""
@@ -172,6 +203,9 @@ class RealCodec(_NumericCodec):
         with np.errstate(over="ignore"):
             below, above = (self._cells(wide, values + way, present) for way in (-slack, slack))
         return ordinals_of(below), ordinals_of(above)
+
+    def _in_units(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._round(np.clip(values, self.table.knots[0], self.table.knots[-1]))
 
     def _cells(
         self, tokens: NDArray[np.int64], values: NDArray[np.float64], missing: NDArray[np.bool_]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +57,7 @@ class CategoricalHead(nn.Module):
     index: Tensor
     vocabulary: Tensor
     blurred: Tensor | None
+    packed: Tensor
     never: Tensor
     last: Tensor
     may_miss: Tensor
@@ -78,10 +80,13 @@ class CategoricalHead(nn.Module):
         self.narrow = linear(width, _FACTOR_WIDTH, generator) if max(sizes) > _MANY_TOKENS else None
         inputs = _FACTOR_WIDTH if self.narrow is not None else width
         self.logits = linear(inputs, len(columns) * max(sizes), generator, gain=_START_GAIN)
+        starts = list(accumulate(layout.vocab_sizes, initial=0))
+        packed = torch.zeros(self.shape, dtype=torch.int64)
         bias, never = torch.zeros(self.shape), torch.full(self.shape, _NEVER)
         for row, (column, size, first) in enumerate(zip(columns, sizes, firsts, strict=True)):
             bias[row, :size] = torch.from_numpy(np.log(np.maximum(layout.frequencies[column], _RAREST)))
             never[row, first:size] = 0
+            packed[row, :size] = torch.arange(starts[column], starts[column] + size)
         with torch.no_grad():
             self.logits.bias.copy_(bias.flatten())
         self.register_buffer("index", torch.tensor(columns), persistent=False)
@@ -89,6 +94,7 @@ class CategoricalHead(nn.Module):
         self.register_buffer("blurred", blurred, persistent=False)
         vocabulary = torch.arange(self.shape[1], dtype=torch.int32)
         self.register_buffer("vocabulary", vocabulary, persistent=False)
+        self.register_buffer("packed", packed.flatten(), persistent=False)
         self.register_buffer("never", never, persistent=False)
         self.register_buffer("last", torch.tensor(sizes, dtype=torch.int32) - 1, persistent=False)
         self.register_buffer("may_miss", torch.tensor(firsts) == 0, persistent=False)
@@ -146,6 +152,21 @@ class CategoricalHead(nn.Module):
         cumulative = torch.softmax(logits, dim=2).cumsum(2)
         return torch.minimum((cumulative < uniform).sum(2, dtype=torch.int32), self.last)
 
+    def mean(self, logits: Tensor, values: Tensor) -> Tensor:
+        """Return what cells that are not missing are worth in the mean.
+
+        Args:
+            logits: Shape (N, K, V).
+            values: What each token is worth, all columns side by side: (1, tokens).
+
+        Returns:
+            Shape (N, K); 0 for columns that are always missing.
+        """
+        if self.shape[1] == 1:
+            return torch.zeros_like(logits[:, :, 0])
+        worth = values[0].index_select(0, self.packed).reshape(self.shape)[:, 1:]
+        return (torch.softmax(logits[:, :, 1:], dim=2) * worth).sum(2)
+
     def best(self, logits: Tensor, *, missing: bool) -> BestTokens:
         """Return the median token of ordered columns and the most likely one of the others.
 
@@ -171,7 +192,7 @@ class CategoricalHead(nn.Module):
 
 
 def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw one column's tokens of those allowed: logits (N, V), weights (1, V), uniforms (N,).
+    """Draw one column's tokens of those allowed: logits (N, V), weights (N, V), uniforms (N,).
 
     Args:
         logits: Without the weights.

@@ -148,6 +148,15 @@ class RecordDistribution:
         probability = self._in_order([group.probability for group in best])
         return Best(Batch(tokens, residuals, self._where_present(tokens, None)), probability)
 
+    def mean_worth(self, values: Tensor) -> Tensor:
+        """Return what cells that are not missing are worth in the mean: (N, C).
+
+        Args:
+            values: What each token is worth, all columns side by side: (1, tokens).
+        """
+        groups = zip(self.heads, self.logits, strict=True)
+        return self._in_order([head.mean(logits, values) for head, logits in groups])
+
     def _placed(self, tokens: Tensor, quantile: Tensor) -> Tensor:
         """Return where inside the tokens' bins the quantiles (N, C) lie: (N, C)."""
         if self.inside is None:

@@ -40,9 +40,7 @@ def generation_graphs(maker: Maker, layout: Layout) -> tuple[Graph, ...]:
     cell = (tokens, residuals, Port("fresh", "float32", None))
     draws = []
     for index, head in enumerate(maker.head.groups):
-        bounds = tuple(
-            Port(name, "float32", head.shape[1], rows=1) for name in ("log_weights", "low", "high")
-        )
+        bounds = tuple(Port(name, "float32", head.shape[1]) for name in ("log_weights", "low", "high"))
         noise = (Port("token_u", "float32", None), Port("residual_u", "float32", None))
         place = Port("place", "int32", None, rows=1, below=head.shape[0])
         drawn = (tokens, residuals, Port("log_mass", "float32", None))
@@ -142,7 +140,8 @@ class _Draw(nn.Module):
         shared = self.narrow(hidden) if self.narrow is not None else hidden
         logits = shared @ self.weight.index_select(0, place).squeeze(0) + self.bias.index_select(0, place)
         tokens, log_mass = draw_tokens(logits, log_weights, token_u)
-        lows, highs = low[0].index_select(0, tokens), high[0].index_select(0, tokens)
+        drawn = tokens.long().unsqueeze(1)
+        lows, highs = low.gather(1, drawn).squeeze(1), high.gather(1, drawn).squeeze(1)
         residuals = lows + residual_u * (highs - lows)
         if self.within is not None and self.has_inside:
             column = self.inside.index_select(0, place)

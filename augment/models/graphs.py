@@ -41,8 +41,10 @@ def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
 def denoiser_graphs(denoiser: Denoiser, layout: Layout) -> tuple[Graph, ...]:
     """Return the graph `denoise`. Its outputs are called `clean_tokens` and so on: ONNX names are unique."""
     columns = len(layout.names)
-    inputs = (*record_ports(layout), Port("observed", "float32", columns))
-    judgement = (Port("probability", "float32", columns), Port("intact", "float32", columns))
+    flags = (Port("observed", "float32", columns), Port("doubt", "float32", None))
+    values = Port("token_values", "float32", sum(layout.vocab_sizes), rows=1)
+    inputs = (*record_ports(layout), *flags, values)
+    judgement = tuple(Port(name, "float32", columns) for name in ("probability", "intact", "mean"))
     outputs = (*record_ports(layout, prefix="clean_"), *judgement)
     return (Graph("denoise", _Denoise(denoiser, bool(layout.array_width)), inputs, outputs),)
 
@@ -108,7 +110,12 @@ class _Score(nn.Module):
 
 
 class _Denoise(nn.Module):
-    """Records that may be wrong and the flags of the given cells, to clean records and confidences."""
+    """Records and the flags of the given cells to clean records, confidences, and means of numbers.
+
+    `doubt` is 1 where a record's given cells may be wrong, 0 where they are right. `token_values` are
+    what tokens are worth, all columns side by side; `mean` is what each cell is worth in the mean, were
+    it not missing.
+    """
 
     def __init__(self, denoiser: Denoiser, arrays: bool) -> None:  # noqa: FBT001 - private
         super().__init__()
@@ -116,10 +123,9 @@ class _Denoise(nn.Module):
         self.inputs = 3 if arrays else 2
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        batch, observed = _record(tensors[: self.inputs]), tensors[-1]
-        doubt = torch.ones_like(observed[:, :1])
-        prediction = self.denoiser(batch, observed, doubt)
+        batch, (observed, doubt, values) = _record(tensors[: self.inputs]), tensors[self.inputs :]
+        prediction = self.denoiser(batch, observed, doubt.unsqueeze(1))
         best = prediction.record.best(missing=False)
         seen = self.denoiser.embedding.seen(batch, observed)
         intact = torch.sigmoid(prediction.intact) * seen
-        return (*_tensors(best.records), best.probability, intact)
+        return (*_tensors(best.records), best.probability, intact, prediction.record.mean_worth(values))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Maker", "MakerOptions", "generation_order"]
 
+_FEWEST_ASKED, _ASKED_OF_FEW = 64, 16_384
+
 
 def generation_order(layout: Layout) -> tuple[int, ...]:
     """Return the token columns in the order in which records are made from nothing."""
@@ -101,10 +103,12 @@ class Maker(Trainable):
         """Return the negative log-likelihood in nats a record, by the chain rule.
 
         Each record is asked for one column, and each column of as many records, which are others than the
-        next column's: so a step sees many.
+        next column's: so a step sees many. Small batches are asked for more than one: a few records a
+        column are too few for a step that must not drown in noise.
         """
         columns = len(self.order)
-        asked, records = self._asked(batch, -(-len(batch) // columns))
+        fewest = min(_FEWEST_ASKED, _ASKED_OF_FEW // len(batch))
+        asked, records = self._asked(batch, max(fewest, -(-len(batch) // columns)))
         observed = cells_before(len(asked), self.order, self.options.condition_share, generator)
         state = self.state(records, observed.reshape(-1, columns))
         record = self.distribution(state.reshape(len(asked), columns, -1), generator)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
 import pyarrow as pa
 
 from augment.bundle import open_bundle
-from augment.errors import RecordsError, UnsupportedError
+from augment.errors import RecordsError, RequestError, UnsupportedError
 from augment.runtime.asked import asked_for, chosen_sampler
 from augment.runtime.checks import (
     checked_choice,
@@ -18,13 +18,14 @@ from augment.runtime.checks import (
     checked_share,
 )
 from augment.runtime.denoising import denoised
+from augment.runtime.draws import drawn
 from augment.runtime.generation import generated_batches
 from augment.runtime.latents import decoded, posterior_means, run_on_records
 from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method, path
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
-from augment.runtime.results import Denoised, Latents, Records, Scores
+from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from augment.data import Balance, Codec, Condition
     from augment.runtime.engine import Engine
 
-__all__ = ["MAX_STEPS", "Model"]
+__all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
 
+MAX_DRAWS = 1_000
 MAX_STEPS = 10_000
+_NUMBERS = ("mean", "median")
 _BULK_ROWS = 65_536
 
 
@@ -225,30 +228,87 @@ class Model:
         records = decoded(self._engine, latent, checked_first_row(first_row, len(latent)))
         return Records(records, (*first_unseen, *last_unseen))
 
-    def denoise(self, table: pa.Table, *, threshold: float = 0.5, first_row: SupportsIndex = 0) -> Denoised:
+    @overload
+    def denoise(
+        self,
+        table: pa.Table,
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: None = None,
+        seed: SupportsIndex = 0,
+        first_row: SupportsIndex = 0,
+    ) -> Denoised: ...
+
+    @overload
+    def denoise(
+        self,
+        table: pa.Table,
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: SupportsIndex,
+        seed: SupportsIndex = 0,
+        first_row: SupportsIndex = 0,
+    ) -> Draws: ...
+
+    def denoise(
+        self,
+        table: pa.Table,
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: SupportsIndex | None = None,
+        seed: SupportsIndex = 0,
+        first_row: SupportsIndex = 0,
+    ) -> Denoised | Draws:
         """Impute missing cells and repair those that do not fit the rest of their record.
 
         Columns may be left out: they are imputed. Identifiers that are given stay; text is left out.
-        Every cell that is not changed keeps its bits. Array cells are always denoised.
+        Every cell that is not changed keeps its bits. Array cells are always denoised above threshold 0.
 
         Args:
             table: The records.
-            threshold: A given cell is repaired where the probability that it is intact is below this;
-                0: impute only.
+            threshold: A given cell is repaired where the probability that it is intact is below this; 0:
+                impute only, from given cells that count as right. None: 0.5, or 0 with `draws`.
+            numbers: What stands for a number: its `mean` (the value nearest to it), which has the least
+                squared error, or its `median`. None: the mean.
+            draws: How many completed tables to draw: for multiple imputation, where what is uncertain
+                must vary. None: one table of the best guesses.
+            seed: Of the draws, in [0, 2^64): draw k is the same whatever their number.
             first_row: The number of the first row, where a long table comes in pieces: made identifiers
-                go on from there.
+                and the draws' noise go on from there.
 
         Raises:
-            RequestError: `threshold` is not in [0, 1].
+            RequestError: `threshold` is not in [0, 1], `draws` not in [1, 1000], `seed` out of its range,
+                or `numbers` not one of these, or given with `draws`.
             RecordsError: The records do not fit the model.
-            UnsupportedError: The model cannot denoise.
+            UnsupportedError: The model cannot denoise, or not draw: it has arrays.
         """
         self._require("denoise")
-        share = checked_share("threshold", threshold)
+        share = (
+            (0.5 if draws is None else 0.0) if threshold is None else checked_share("threshold", threshold)
+        )
+        mean = numbers is None or checked_choice("numbers", numbers, _NUMBERS) == "mean"
+        count = None if draws is None else checked_integer("draws", draws, 1, MAX_DRAWS)
+        if count is not None and numbers is not None:
+            raise RequestError.of("numbers", "must not be given with draws, which are drawn", numbers)
+        number = checked_seed(seed)
         given = conformed(table, self.codec.schema, partial=True)
         absent = frozenset(self.result_schema.names) - frozenset(table.column_names)
         first = checked_first_row(first_row, given.num_rows)
-        return denoised(self._engine, given, threshold=share, absent=absent, first_row=first)
+        if count is None:
+            return denoised(self._engine, given, threshold=share, mean=mean, absent=absent, first_row=first)
+        return drawn(
+            self._engine,
+            self._drawing_sampler(),
+            given,
+            draws=count,
+            seed=number,
+            threshold=share,
+            absent=absent,
+            first_row=first,
+        )
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the posterior mean of each record.
@@ -299,6 +359,15 @@ class Model:
         self._require("score")
         outputs, unseen = run_on_records(self._engine, "score", table)
         return Scores(pa.table({"score": outputs["score"]}), unseen)
+
+    def _drawing_sampler(self) -> str:
+        """Return the sampler that completes records."""
+        if not self._engine.stepwise:
+            raise UnsupportedError(
+                f"model {self.name}/{self.version} cannot draw completions: it has no sampler that goes "
+                "column by column. Models of tables without arrays have the denoiser"
+            )
+        return next(iter(self._engine.stepwise))
 
     def _require(self, operation: str) -> None:
         """Refuse an operation that the model has no graph for."""

@@ -43,19 +43,21 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
     clean = {f"clean_{name}": tensor for name, tensor in records.items()}  # ONNX names are unique
     latent: _Tensors = {"latent": ("float32", (width,))}
     cells = (len(layout.names),)
+    once: _Once = {"token_values": ("float32", (sum(layout.vocab_sizes),))} if role == "denoise" else {}
+    judged = dict.fromkeys(("probability", "intact", "mean"), ("float32", cells))
     roles: dict[str, tuple[_Tensors, _Tensors]] = {
         "encode": (records, latent | {"latent_scale": ("float32", (width,))}),
         "decode": (latent, records),
         "score": (records, {"score": ("float32", ())}),
         "denoise": (
-            records | {"observed": ("float32", cells)},
-            clean | {"probability": ("float32", cells), "intact": ("float32", cells)},
+            records | {"observed": ("float32", cells), "doubt": ("float32", ())},
+            clean | judged,
         ),
     }
     if role not in roles:
         return f"must be one of {sorted(roles)} or the graph of a sampler"
     inputs, outputs = roles[role]
-    return _fault("inputs", info.inputs, inputs) or _fault("outputs", info.outputs, outputs)
+    return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
 
 
 def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, manifest: Manifest) -> str:
@@ -68,11 +70,10 @@ def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, 
     cell: _Tensors = {"tokens": ("int32", ()), "residuals": rows}
     if part.startswith("draw_"):
         group = plan.groups[int(part.removeprefix("draw_"))]
-        bounds = max(layout.vocab_sizes[column] for column in group)
-        once: _Once = dict.fromkeys(("log_weights", "low", "high"), ("float32", (bounds,)))
+        bounds = ("float32", (max(layout.vocab_sizes[column] for column in group),))
         inputs = hidden | {"token_u": rows, "residual_u": rows}
-        once |= {"place": ("int32", ())}
-        return _fault("inputs", info.inputs, inputs, once) or _fault(
+        inputs |= dict.fromkeys(("log_weights", "low", "high"), bounds)
+        return _fault("inputs", info.inputs, inputs, {"place": ("int32", ())}) or _fault(
             "outputs", info.outputs, cell | {"log_mass": rows}
         )
     records = _records(layout) | {"observed": ("float32", (columns,))}

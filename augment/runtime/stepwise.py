@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data import Encoded
+from augment.runtime.bounds import NEVER, Bounds
 from augment.runtime.noise import noise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "Maker"]
 
-_NEVER = -1e9
 _CANDIDATES = 8
-_WHOLE = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,11 @@ class Maker:
             for group, columns in enumerate(plan.groups)
             for place, column in enumerate(columns)
         }
+        self._may_be_present = [size > 1 for size in engine.codec.layout.vocab_sizes]
         self.block_rows = engine.block_rows
+        sizes = engine.codec.layout.vocab_sizes
+        self._widths = [max(sizes[column] for column in columns) for columns in plan.groups]
+        self._free = [Bounds.free((self.block_rows, width)) for width in self._widths]
 
     @property
     def columns(self) -> int:
@@ -81,22 +84,47 @@ class Maker:
         several, sets of them are drawn and weighed, because a draw of the first must not ignore
         whether the second is then likely.
         """
-        shape = (self.block_rows, self.columns)
-        uniforms = tuple(
-            noise(name, shape, seed=seed, block=block, sampler=self._sampler)
-            for name in ("token_u", "residual_u")
-        )
+        uniforms = self._uniforms("", seed, block)
         made = _Draft(cells.tokens.copy(), cells.residuals.copy(), cells.given)
         first = tuple(column for column in self._order if column in wish.restrictions)
         rest = tuple(column for column in self._order if column not in wish.restrictions)
         if len(first) > 1:
             made, first = self._weighed(wish, cells, first, seed=seed, block=block), ()
+        groups = (*((column,) for column in first), *_cut(rest, wish.steps))
+        return self._made(made, groups, wish, uniforms)
+
+    def likeliest(self, cells: Cells, wish: Wish) -> Encoded:
+        """Return a block's records with the cells made that lie in the middle of their distributions."""
+        middle = np.full((self.block_rows, self.columns), 0.5, np.float32)
+        made = _Draft(cells.tokens.copy(), cells.residuals.copy(), cells.given)
+        return self._made(made, _cut(self._order, wish.steps), wish, (middle, middle))
+
+    def _made(
+        self,
+        made: _Draft,
+        groups: Iterable[tuple[int, ...]],
+        wish: Wish,
+        uniforms: tuple[NDArray[np.float32], NDArray[np.float32]],
+    ) -> Encoded:
+        """Make the columns group by group."""
         state = self._start(made)
-        for group in (*((column,) for column in first), *_cut(rest, wish.steps)):
-            state, _ = self._step(state, group, made, wish, (uniforms[0], uniforms[1]))
+        for group in groups:
+            state, _ = self._step(state, group, made, wish, uniforms)
         return Encoded(made.tokens, made.residuals, np.zeros((self.block_rows, 0), np.float32))
 
+    def _uniforms(
+        self, prefix: str, seed: int, block: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return a block's uniform numbers for tokens and residuals, (N, C) each."""
+        shape = (self.block_rows, self.columns)
+        token_u, residual_u = (
+            noise(prefix + name, shape, seed=seed, block=block, sampler=self._sampler)
+            for name in ("token_u", "residual_u")
+        )
+        return token_u, residual_u
+
     def _start(self, made: _Draft) -> NDArray[np.float32]:
+        """Return the state that the given cells leave."""
         inputs = {"tokens": made.tokens, "residuals": made.residuals, "observed": made.given}
         return self._run("start", inputs)["state"]
 
@@ -111,37 +139,38 @@ class Maker:
         """Draw some columns at once; returns the state after them, and the log mass of what was allowed."""
         log_mass = np.zeros(self.block_rows, np.float32)
         open_columns = [column for column in group if not made.given[:, column].all()]
-        if not open_columns:
-            return state, log_mass
-        hidden = self._run("hidden", {"state": state, "column": _one(open_columns[0])})["hidden"]
         for column in open_columns:
-            drawn = self._draw(hidden, column, wish, [uniform[:, column] for uniform in uniforms])
+            drawn = self._draw(state, column, wish, [uniform[:, column] for uniform in uniforms])
             fresh = 1 - made.given[:, column]
             made.take(column, drawn, fresh)
             log_mass += drawn["log_mass"] * fresh
-            cell = {"tokens": made.tokens[:, column], "residuals": made.residuals[:, column]}
-            state = self._run("absorb", {"state": state, "column": _one(column), "fresh": fresh} | cell)[
-                "next_state"
-            ]
+        for column in open_columns:
+            state = self._absorbed(state, column, made)
         return state, log_mass
 
+    def _absorbed(self, state: NDArray[np.float32], column: int, made: _Draft) -> NDArray[np.float32]:
+        """Return the state after the made cells of a column."""
+        cells = {"tokens": made.tokens[:, column], "residuals": made.residuals[:, column]}
+        inputs = {"state": state, "column": _one(column), "fresh": 1 - made.given[:, column]}
+        return self._run("absorb", inputs | cells)["next_state"]
+
     def _draw(
-        self, hidden: NDArray[np.float32], column: int, wish: Wish, uniforms: list[NDArray[np.float32]]
+        self, state: NDArray[np.float32], column: int, wish: Wish, uniforms: list[NDArray[np.float32]]
     ) -> dict[str, NDArray[Any]]:
+        hidden = self._run("hidden", {"state": state, "column": _one(column)})
         group, place = self._homes[column]
-        width = next(
-            info.shape[1]
-            for info in self._graphs[f"{self._sampler}_draw_{group}"].info.inputs
-            if info.name == "low"
-        )
-        assert isinstance(width, int)  # noqa: S101 - checked when the bundle was loaded
         restriction = wish.restrictions.get(column)
-        log_weights, low, high = _bounds(restriction, width)
-        inputs = {"log_weights": log_weights, "low": low, "high": high, "place": _one(place)}
+        if column in wish.bounds:
+            bounds = wish.bounds[column].padded(self._widths[group])
+        elif restriction is None and not (wish.present and self._may_be_present[column]):
+            bounds = self._free[group]
+        else:
+            bounds = _bounds(restriction, (self.block_rows, self._widths[group]))
+            if wish.present and self._may_be_present[column]:
+                bounds.log_weights[:, 0] = NEVER
         token_u, residual_u = map(np.ascontiguousarray, uniforms)
-        drawn = self._run(
-            f"draw_{group}", inputs | {"hidden": hidden, "token_u": token_u, "residual_u": residual_u}
-        )
+        noise_in = {"place": _one(place), "token_u": token_u, "residual_u": residual_u}
+        drawn = self._run(f"draw_{group}", hidden | bounds._asdict() | noise_in)
         if restriction is not None:
             drawn["residuals"] = restriction.settle(drawn["tokens"], drawn["residuals"])
         return drawn
@@ -157,14 +186,10 @@ class Maker:
         candidates, masses = [], []
         for number in range(_CANDIDATES):
             made = _Draft(cells.tokens.copy(), cells.residuals.copy(), cells.given)
-            shape = (self.block_rows, self.columns)
-            uniforms = tuple(
-                noise(f"candidate_{number}_{name}", shape, seed=seed, block=block, sampler=self._sampler)
-                for name in ("token_u", "residual_u")
-            )
+            uniforms = self._uniforms(f"candidate_{number}_", seed, block)
             state, log_mass = self._start(made), np.zeros(self.block_rows, np.float32)
             for column in columns:
-                state, step_mass = self._step(state, (column,), made, wish, (uniforms[0], uniforms[1]))
+                state, step_mass = self._step(state, (column,), made, wish, uniforms)
                 log_mass += step_mass
             candidates.append(made)
             masses.append(log_mass)
@@ -208,20 +233,19 @@ def _chosen(log_mass: NDArray[np.float32], uniform: NDArray[np.float32]) -> NDAr
     return chosen
 
 
-def _bounds(restriction: Restriction | None, width: int) -> tuple[NDArray[np.float32], ...]:
-    """Return log weights, lowest and highest residuals of the tokens of a column: (1, width) each."""
-    log_weights, low = np.zeros((1, width), np.float32), np.zeros((1, width), np.float32)
-    high = np.ones((1, width), np.float32)
+def _bounds(restriction: Restriction | None, shape: tuple[int, int]) -> Bounds:
+    """Return what a restriction leaves of a column's tokens, the same for all rows."""
+    bounds = Bounds.free(shape)
     if restriction is None:
-        return log_weights, low, high
+        return bounds
     weights = restriction.weights
-    log_weights[0] = _NEVER
+    bounds.log_weights[:] = NEVER
     allowed = np.flatnonzero(weights > 0)
-    log_weights[0, allowed] = np.log(weights[allowed])
+    bounds.log_weights[:, allowed] = np.log(weights[allowed])
     for token in allowed:
         if len(restriction.intervals[token]) == 1:
-            low[0, token], high[0, token] = restriction.intervals[token][0]
-    return log_weights, low, high
+            bounds.low[:, token], bounds.high[:, token] = restriction.intervals[token][0]
+    return bounds
 
 
 def _cut(columns: tuple[int, ...], steps: int) -> list[tuple[int, ...]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from augment.data import Layout, Restriction, Shares
     from augment.runtime.asked import Asked
+    from augment.runtime.bounds import Bounds
 
 __all__ = ["Pin", "Wish", "wish_of"]
 
@@ -39,6 +40,8 @@ class Wish:
         restrictions: What other columns may hold.
         shares: The column whose cells are known row by row.
         classes: For each of its classes, the token and its residuals.
+        bounds: What columns may hold row by row, of one block.
+        present: No cell that is made may come out missing, but in columns that always are.
     """
 
     steps: int
@@ -46,6 +49,8 @@ class Wish:
     restrictions: Mapping[int, Restriction] = field(default_factory=dict)
     shares: Shares | None = None
     classes: tuple[Pin, ...] = ()
+    bounds: Mapping[int, Bounds] = field(default_factory=dict)
+    present: bool = False
 
     @property
     def is_plain(self) -> bool:

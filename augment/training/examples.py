@@ -51,10 +51,10 @@ def _made(port: Port, rows: int, generator: torch.Generator) -> Tensor:
     """
     rows = rows if port.rows is None else port.rows
     shape = (rows,) if port.width is None else (rows, port.width)
-    if port.name.endswith("_normal") or port.name in {"state", "hidden"}:
+    if port.name.endswith("_normal") or port.name in {"state", "hidden", "token_values"}:
         return torch.randn(shape, generator=generator)
     uniform = torch.rand(shape, generator=generator)
-    if port.name in {"observed", "fresh"}:
+    if port.name in {"observed", "doubt", "fresh"}:
         return (uniform < _OBSERVED_SHARE).float()
     if port.name == "log_weights":
         return torch.where(uniform < _OBSERVED_SHARE, 0.0, _NEVER)

@@ -35,6 +35,7 @@ from augment_client.records import RecordsLike
 from augment_client.results import (
     ColumnInfo,
     Denoised,
+    Draws,
     Latents,
     ModelInfo,
     Records,
@@ -57,6 +58,7 @@ __all__ = [
     "ConditionsLike",
     "DeadlineError",
     "Denoised",
+    "Draws",
     "InvalidArrowError",
     "InvalidRecordsError",
     "InvalidRequestError",

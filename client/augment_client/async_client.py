@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import grpc
 import pyarrow as pa
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from augment_client.calls import Call
     from augment_client.conditions import BalanceLike, ConditionsLike
     from augment_client.records import RecordsLike
-    from augment_client.results import Denoised, Latents, ModelInfo, Records, Scores
+    from augment_client.results import Denoised, Draws, Latents, ModelInfo, Records, Scores
 
 __all__ = ["AsyncClient"]
 
-_R = TypeVar("_R", "Records", "Denoised", "Latents", "Scores")
+_R = TypeVar("_R", "Records", "Denoised", "Draws", "Latents", "Scores")
 
 
 class AsyncClient:
@@ -172,28 +172,72 @@ class AsyncClient:
         call = requests.interpolate(name, start, end, steps=steps, method=method, version=version)
         return await self._send(call, timeout_s)
 
+    @overload
     async def denoise(
         self,
         name: str,
         records: RecordsLike,
         *,
-        threshold: float = 0.5,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: None = None,
+        seed: int | None = None,
+        first_row: int = 0,
         version: int | None = None,
         timeout_s: float | None = None,
-    ) -> Denoised:
+    ) -> Denoised: ...
+
+    @overload
+    async def denoise(
+        self,
+        name: str,
+        records: RecordsLike,
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: int,
+        seed: int | None = None,
+        first_row: int = 0,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Draws: ...
+
+    async def denoise(  # noqa: PLR0913 - all that can be asked of repaired records
+        self,
+        name: str,
+        records: RecordsLike,
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+        first_row: int = 0,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Denoised | Draws:
         """Return the records with missing cells imputed and doubtful ones repaired.
 
         Args:
             name: The model.
             records: Columns may be left out: they are imputed.
             threshold: A cell is repaired where the probability that it is intact is below this; 0: impute
-                only.
+                only, from given cells that count as right. None: 0.5, or 0 with `draws`.
+            numbers: What stands for a number: its `mean` (the value nearest to it), which has the least
+                squared error, or its `median`. None: the mean.
+            draws: How many completed tables to draw, for multiple imputation: at most 1,000. Each has all
+                missing cells of a row drawn together. None: one table of the best guesses.
+            seed: Of the draws; draw k of a seed is the same whatever their number. None: one is drawn,
+                and told in the result.
+            first_row: The number of the first row, where a long table comes in several calls: the draws,
+                and identifiers that are made up, go on from there.
             version: The model's version.
             timeout_s: For each call.
         """
-        return await self._send(
-            requests.denoise(name, records, threshold=threshold, version=version), timeout_s
-        )
+        asked = requests.Repair(threshold, numbers, first_row)
+        if draws is None:
+            return await self._send(requests.denoise(name, records, asked, version=version), timeout_s)
+        drawn = requests.draws(name, records, asked, count=draws, seed=seed, version=version)
+        return await self._send(drawn, timeout_s)
 
     async def encode(
         self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None

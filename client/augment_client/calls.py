@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from augment_client.results import Denoised, Latents, Records, Scores, Unseen
+from augment_client.results import Denoised, Draws, Latents, Records, Scores, Unseen
 from augment_proto.limits import MAX_ROWS_PER_CALL
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["Call"]
 _CALL_BYTES = 4 * 2**20
 _CELL_BYTES = 16
 
-_R = TypeVar("_R", Records, Denoised, Latents, Scores)
+_R = TypeVar("_R", Records, Denoised, Draws, Latents, Scores)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Call(Generic[_R]):
         """Return the result of the answers to `messages`."""
         parts = [self.read(answer) for answer in answers]
         starts = self._starts(model.block_rows)
-        tables = {
-            field.name: pa.concat_tables([getattr(part, field.name) for part in parts]).unify_dictionaries()
+        joined = {
+            field.name: _joined([getattr(part, field.name) for part in parts])
             for field in dataclasses.fields(parts[0])
             if field.name != "unseen"
         }
@@ -83,7 +83,7 @@ class Call(Generic[_R]):
             for value in part.unseen
         )
         columns = [column.name for column in model.columns]
-        return dataclasses.replace(parts[0], unseen=_merged(unseen, columns), **tables)
+        return dataclasses.replace(parts[0], unseen=_merged(unseen, columns), **joined)
 
     def _starts(self, block_rows: int) -> range:
         return range(0, self._rows, self._piece_rows(block_rows))
@@ -102,6 +102,15 @@ class Call(Generic[_R]):
         sent = sum(table.nbytes for table in self.tables) // max(1, self._rows)
         by_bytes = _CALL_BYTES // max(1, sent + _CELL_BYTES * cells)
         return int(max(1, min(by_bytes, MAX_ROWS_PER_CALL // self.answers_per_row)))
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the tables of all parts as one, tuples of tables one by one; all else is alike."""
+    if isinstance(parts[0], tuple):
+        return tuple(_joined(list(tables)) for tables in zip(*parts, strict=True))
+    if isinstance(parts[0], pa.Table):
+        return pa.concat_tables(parts).unify_dictionaries()
+    return parts[0]
 
 
 def _merged(values: Iterable[Unseen], columns: Sequence[str]) -> tuple[Unseen, ...]:

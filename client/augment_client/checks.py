@@ -9,6 +9,7 @@ from typing import SupportsIndex
 from augment_client.errors import InvalidRequestError
 
 __all__ = [
+    "MAX_DRAWS",
     "MAX_ROW",
     "MAX_STEPS",
     "checked_integer",
@@ -20,6 +21,7 @@ __all__ = [
 
 MAX_ROW = 2**63 - 1
 MAX_STEPS = 10_000
+MAX_DRAWS = 1_000
 _MAX_VERSION = 2**64 - 1
 _MIN_TIMEOUT_S = 0.001
 _MAX_TIMEOUT_S = 1e9

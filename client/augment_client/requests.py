@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from augment_client import responses
 from augment_client.calls import Call
 from augment_client.checks import (
+    MAX_DRAWS,
     MAX_ROW,
     MAX_STEPS,
     checked_integer,
@@ -24,11 +27,23 @@ if TYPE_CHECKING:
 
     from augment_client.conditions import Asked
     from augment_client.records import RecordsLike
-    from augment_client.results import Denoised, Latents, Records, Scores
+    from augment_client.results import Denoised, Draws, Latents, Records, Scores
 
-__all__ = ["decode", "denoise", "encode", "generate", "get_model", "interpolate", "reconstruct", "score"]
+__all__ = [
+    "Repair",
+    "decode",
+    "denoise",
+    "draws",
+    "encode",
+    "generate",
+    "get_model",
+    "interpolate",
+    "reconstruct",
+    "score",
+]
 
 _MAX_SEED = 2**64 - 1
+_NUMBERS = ("mean", "median")
 _METHODS = {
     "linear": pb.INTERPOLATION_METHOD_LINEAR,
     "slerp": pb.INTERPOLATION_METHOD_SLERP,
@@ -97,16 +112,67 @@ def interpolate(
     return Call("Interpolate", model, checked_version(version), tables, build, responses.records, count)
 
 
-def denoise(name: str, records: RecordsLike, *, threshold: float, version: int | None) -> Call[Denoised]:
-    """Return the call that imputes and repairs."""
-    share, model = checked_share("threshold", threshold), checked_name(name)
+@dataclass(frozen=True)
+class Repair:
+    """What is asked of denoised records; checked when it is made.
 
-    def build(version: int, first_row: int, table: pa.Table) -> pb.DenoiseRequest:
+    Attributes:
+        threshold: Below which probability a cell is repaired; None: the server's choice.
+        numbers: What stands for a number; None: the server's choice.
+        first_row: The number of the first row.
+    """
+
+    threshold: float | None = None
+    numbers: str | None = None
+    first_row: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None:
+            checked_share("threshold", self.threshold)
+        if self.numbers is not None and self.numbers not in _NUMBERS:
+            raise InvalidRequestError.of("numbers", f"must be one of {list(_NUMBERS)}", self.numbers)
+        checked_integer("first_row", self.first_row, 0, MAX_ROW)
+
+    def message(self, records: bytes, *, model: str, version: int, first_row: int) -> pb.DenoiseRequest:
+        """Return the request for some of the records, the first of which is number `first_row` of them."""
         return pb.DenoiseRequest(
-            model=model, version=version, records=to_ipc(table), threshold=share, first_row=first_row
+            model=model,
+            version=version,
+            records=records,
+            threshold=None if self.threshold is None else float(self.threshold),
+            first_row=int(self.first_row) + first_row,
+            numbers=self.numbers or "",
         )
 
+
+def denoise(name: str, records: RecordsLike, asked: Repair, *, version: int | None) -> Call[Denoised]:
+    """Return the call that imputes and repairs."""
+    model = checked_name(name)
+
+    def build(version: int, first_row: int, table: pa.Table) -> pb.DenoiseRequest:
+        return asked.message(to_ipc(table), model=model, version=version, first_row=first_row)
+
     return Call("Denoise", model, checked_version(version), (to_table(records),), build, responses.denoised)
+
+
+def draws(
+    name: str, records: RecordsLike, asked: Repair, *, count: int, seed: int | None, version: int | None
+) -> Call[Draws]:
+    """Return the call for completed tables; the seed is drawn here, so that all messages have the same."""
+    number, model = checked_integer("draws", count, 1, MAX_DRAWS), checked_name(name)
+    if asked.numbers is not None:
+        rule = "must not be given with draws, which are drawn"
+        raise InvalidRequestError.of("numbers", rule, asked.numbers)
+    own = secrets.randbits(63) if seed is None else checked_integer("seed", seed, 0, _MAX_SEED)
+
+    def build(version: int, first_row: int, table: pa.Table) -> pb.DenoiseRequest:
+        row = first_row // number  # calls count the rows of answers
+        message = asked.message(to_ipc(table), model=model, version=version, first_row=row)
+        message.draws, message.seed = number, own
+        return message
+
+    tables = (to_table(records),)
+    return Call("Denoise", model, checked_version(version), tables, build, responses.draws, number)
 
 
 def encode(name: str, records: RecordsLike, *, version: int | None) -> Call[Latents]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from augment_client.errors import ProtocolError
-from augment_client.results import ColumnInfo, Denoised, Latents, ModelInfo, Records, Scores, Unseen
+from augment_client.results import ColumnInfo, Denoised, Draws, Latents, ModelInfo, Records, Scores, Unseen
 from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
@@ -24,6 +24,7 @@ __all__ = [
     "ANSWER_LIMITS",
     "decoded",
     "denoised",
+    "draws",
     "latents",
     "model",
     "models",
@@ -78,6 +79,18 @@ def denoised(answer: pb.DenoiseResponse) -> Denoised:
         if table.column_names != repaired.column_names or table.num_rows != repaired.num_rows:
             raise ProtocolError.of("must have one flag and one confidence a cell", table.shape)
     return Denoised(repaired, changed, confidence, _unseen(answer.unseen))
+
+
+def draws(answer: pb.DenoiseResponse) -> Draws:
+    """Read completed tables."""
+    tables = tuple(_restored(each, answer.result_schema) for each in answer.draws)
+    changed = _table(answer.changed)
+    for table in tables:
+        if table.column_names != changed.column_names or table.num_rows != changed.num_rows:
+            raise ProtocolError.of("must have one flag a cell", table.shape)
+    if not tables:
+        raise ProtocolError.of("must have the draws asked for", "none: the server is older than this client")
+    return Draws(tables, changed, answer.seed, _unseen(answer.unseen))
 
 
 def latents(answer: pb.EncodeResponse) -> Latents:

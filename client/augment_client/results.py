@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    import pyarrow as pa
-
-__all__ = ["ColumnInfo", "Denoised", "Latents", "ModelInfo", "Records", "Scores", "StreamInfo", "Unseen"]
+__all__ = [
+    "ColumnInfo",
+    "Denoised",
+    "Draws",
+    "Latents",
+    "ModelInfo",
+    "Records",
+    "Scores",
+    "StreamInfo",
+    "Unseen",
+]
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,40 @@ class Denoised:
 
 
 @dataclass(frozen=True)
+class Draws:
+    """Completed tables for multiple imputation: fit the same model to each, then pool (Rubin 1987).
+
+    Attributes:
+        tables: In the types of the model's data file, all alike but for the cells that were drawn; row r
+            of each is row r of the input.
+        changed: Booleans, same columns and rows as each of them: whether the cell was drawn.
+        seed: What they were drawn by; with it the same tables can be had again.
+        unseen: Values of the input that were read as missing.
+    """
+
+    tables: tuple[pa.Table, ...]
+    changed: pa.Table
+    seed: int
+    unseen: tuple[Unseen, ...] = ()
+
+    def long(self) -> pa.Table:
+        """Return all tables one below the other, after the columns `draw` (from 1) and `row` (from 0).
+
+        The same as R's `mice::complete(action = "long")`, whose columns are called `.imp` and `.id`. An
+        underscore stands before a name that a column of the records has already.
+        """
+        rows = self.tables[0].num_rows
+        names = [_free(name, self.tables[0].column_names) for name in ("draw", "row")]
+        numbered = [
+            table.add_column(0, names[1], pa.array(range(rows), pa.int64())).add_column(
+                0, names[0], pa.array([draw] * rows, pa.int32())
+            )
+            for draw, table in enumerate(self.tables, 1)
+        ]
+        return pa.concat_tables(numbered).unify_dictionaries()
+
+
+@dataclass(frozen=True)
 class Latents:
     """Latent vectors of records.
 
@@ -179,3 +223,8 @@ class Scores:
 
     scores: pa.Table
     unseen: tuple[Unseen, ...] = ()
+
+
+def _free(name: str, taken: list[str]) -> str:
+    """Return the name, with underscores before it if there is such a column already."""
+    return _free(f"_{name}", taken) if name in taken else name

@@ -129,9 +129,13 @@ class Operations:
     def denoise(self, request: pb.DenoiseRequest) -> pb.DenoiseResponse:
         """Return the records with missing cells imputed and doubtful ones repaired."""
         model = self._model(request)
-        threshold = request.threshold if request.HasField("threshold") else 0.5
+        threshold = request.threshold if request.HasField("threshold") else None
         table = self._table(request.records, "records")
-        made = model.denoise(table, threshold=threshold, first_row=request.first_row)
+        if request.draws:
+            return self._draws(model, table, request, threshold)
+        made = model.denoise(
+            table, threshold=threshold, numbers=request.numbers or None, first_row=request.first_row
+        )
         return pb.DenoiseResponse(
             digest=model.digest,
             records=to_ipc(made.records),
@@ -139,6 +143,30 @@ class Operations:
             changed=to_ipc(made.changed),
             confidence=to_ipc(made.confidence),
             unseen=_unseen(made.unseen),
+        )
+
+    def _draws(
+        self, model: Model, table: pa.Table, request: pb.DenoiseRequest, threshold: float | None
+    ) -> pb.DenoiseResponse:
+        """Return completed tables."""
+        if table.num_rows * request.draws > self._max_rows:
+            rule = f"must be such that draws x rows of records is at most {self._max_rows}"
+            raise TooLargeError.of("draws", rule, request.draws)
+        made = model.denoise(
+            table,
+            threshold=threshold,
+            numbers=request.numbers or None,
+            draws=request.draws,
+            seed=request.seed if request.HasField("seed") else secrets.randbits(63),
+            first_row=request.first_row,
+        )
+        return pb.DenoiseResponse(
+            digest=model.digest,
+            result_schema=_schema(model),
+            changed=to_ipc(made.changed),
+            unseen=_unseen(made.unseen),
+            draws=[to_ipc(one) for one in made.tables],
+            seed=made.seed,
         )
 
     def encode(self, request: pb.EncodeRequest) -> pb.EncodeResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class GraphWriter:
 
     inputs: Sides
     outputs: Sides
+    once: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -55,7 +56,7 @@ class GraphWriter:
         graph = helper.make_graph(
             self.nodes,
             "small",
-            [_value(name, side) for name, side in self.inputs.items()],
+            [*(_value(name, side) for name, side in self.inputs.items()), *self._once()],
             [_value(name, side) for name, side in self.outputs.items()],
             self.weights,
         )
@@ -63,6 +64,13 @@ class GraphWriter:
         if check:
             onnx.checker.check_model(model)
         return model
+
+    def _once(self) -> list[onnx.ValueInfoProto]:
+        """Return the inputs that are said once for all rows."""
+        return [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, width])
+            for name, width in self.once.items()
+        ]
 
     def file(self) -> bytes:
         """Return the ONNX file."""
@@ -133,12 +141,16 @@ def scorer(layout: Layout) -> GraphWriter:
 
 
 def denoiser(layout: Layout) -> GraphWriter:
-    """Believes in token 1 with probability 0.75, halves arrays, holds a cell intact by its residual."""
+    """Believes in token 1 with probability 0.75, halves arrays, holds a cell intact by its residual.
+
+    The means are far below all values.
+    """
     columns = len(layout.names)
     records = records_of(layout)
     clean = {f"clean_{name}": side for name, side in records.items()}
-    judged: Sides = {"probability": ("float32", columns), "intact": ("float32", columns)}
-    writer = GraphWriter(records | {"observed": ("float32", columns)}, clean | judged)
+    judged: Sides = dict.fromkeys(("probability", "intact", "mean"), ("float32", columns))
+    flags: Sides = {"observed": ("float32", columns), "doubt": ("float32", None)}
+    writer = GraphWriter(records | flags, clean | judged, {"token_values": sum(layout.vocab_sizes)})
     zeros = writer.add("Mul", "observed", writer.weight(0.0))
     ones = writer.add("Add", zeros, writer.weight(1.0))
     tokens = writer.add("Cast", writer.add("Mul", "tokens", writer.weight(0, "int32")), to=TensorProto.FLOAT)
@@ -146,6 +158,7 @@ def denoiser(layout: Layout) -> GraphWriter:
     writer.add("Add", zeros, writer.weight(0.5), out="clean_residuals")
     writer.add("Add", zeros, writer.weight(0.75), out="probability")
     writer.add("Identity", "residuals", out="intact")
+    writer.add("Sub", zeros, writer.weight(100.0), out="mean")
     if layout.array_width:
         writer.add("Mul", "arrays", writer.weight(0.5), out="clean_arrays")
     return writer
@@ -172,7 +185,7 @@ def _case(role: str, data: bytes, rows: int) -> GoldenCase:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     inputs: dict[str, NDArray[Any]] = {}
     for value in session.get_inputs():
-        shape = [rows, *value.shape[1:]]
+        shape = [side if isinstance(side, int) else rows for side in value.shape]
         if value.type == "tensor(int32)":
             inputs[value.name] = generator.integers(1, 3, shape).astype(np.int32)
         else:

@@ -178,7 +178,7 @@ def test_rows_wider_than_a_message_of_blocks_are_sent_one_by_one(
 def test_messages_end_where_blocks_end(client: Client, blocks: pa.Table, model: Model) -> None:
     """Many rows are cut at multiples of a block, each message counting on, for one version."""
     many = pa.concat_tables([blocks] * (70_000 // blocks.num_rows + 1))
-    call = requests.denoise("tiny", many, threshold=0.5, version=None)
+    call = requests.denoise("tiny", many, requests.Repair(0.5), version=None)
     messages: list[Any] = list(call.messages(client.model("tiny")))
     assert len(messages) > 1
     assert all(message.first_row % model.manifest.block_rows == 0 for message in messages)
@@ -250,7 +250,7 @@ async def test_the_async_client_cuts_large_tables_too(
     async with AsyncClient(server.target) as client:
         whole = await client.denoise("tiny", records)
         monkeypatch.setattr(calls, "_CALL_BYTES", 5000)
-        assert requests.denoise("tiny", records, threshold=0.5, version=None).is_large
+        assert requests.denoise("tiny", records, requests.Repair(0.5), version=None).is_large
         pieces = await client.denoise("tiny", records)
     assert pieces.records.num_rows == 50
     assert pieces.unseen == whole.unseen

@@ -94,10 +94,10 @@ def test_restrictions_hold_and_their_mass_is_told() -> None:
     place = head.index.tolist().index(1)
     (state,) = graphs["denoiser_start"].module(batch.tokens, batch.residuals, torch.zeros(4000, 2))
     (hidden,) = graphs["denoiser_hidden"].module(state[:1].repeat(4000, 1), torch.tensor([1]))
-    log_weights = torch.full((1, head.shape[1]), -1e9)
-    log_weights[0, [3, 5]] = 0
-    low, high = torch.zeros(1, head.shape[1]), torch.ones(1, head.shape[1])
-    low[0, 3], high[0, 3] = 0.3, 0.45
+    log_weights = torch.full((4000, head.shape[1]), -1e9)
+    log_weights[:, [3, 5]] = 0
+    low, high = torch.zeros(4000, head.shape[1]), torch.ones(4000, head.shape[1])
+    low[:, 3], high[:, 3] = 0.3, 0.45
     noise = torch.rand((2, 4000), generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
     tokens, residuals, log_mass = graphs["denoiser_draw_0"].module(
         hidden, torch.tensor([place]), log_weights, low, high, *noise

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import Annotated
 
 import typer
 
 from augment.cli.options import DEFAULT_MODELS, ModelName, Models, Out, RecordsFile, Server, Threads, Version
+from augment.errors import RequestError
 
 __all__ = ["denoise"]
+
+_DRAWS = "Multiple imputation"
 
 
 def denoise(  # noqa: PLR0913, PLR0917 - a command's options
@@ -17,16 +21,44 @@ def denoise(  # noqa: PLR0913, PLR0917 - a command's options
     records: RecordsFile,
     out: Out,
     threshold: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--threshold",
-            help="Repair cells whose probability of being right is below this; 0: only fill in missing.",
+            help="Repair cells whose probability of being right is below this; 0: only fill in missing. "
+            "0.5 if not said, with --draws 0.",
+            show_default=False,
         ),
-    ] = 0.5,
+    ] = None,
+    numbers: Annotated[
+        str | None,
+        typer.Option(
+            "--numbers",
+            help="What stands for a number: its mean (the value nearest to it) or its median; the mean if "
+            "not said.",
+            show_default=False,
+        ),
+    ] = None,
     changes: Annotated[
         Path | None,
         typer.Option(
             "--changes", help="Also write each changed cell: row, column, before, after, confidence."
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            "--draws",
+            help="For multiple imputation: write so many completed tables, one below the other, after the "
+            "columns draw and row.",
+            rich_help_panel=_DRAWS,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            help="The same seed gives the same draws; drawn and told if not said.",
+            rich_help_panel=_DRAWS,
         ),
     ] = None,
     models: Models = DEFAULT_MODELS,
@@ -44,7 +76,9 @@ def denoise(  # noqa: PLR0913, PLR0917 - a command's options
       augment denoise adult broken.csv --out repaired.csv --changes changes.csv
       augment denoise adult broken.parquet --threshold 0 --out filled.parquet
       augment denoise adult broken.csv --out repaired.csv --server localhost:50051
+      augment denoise adult broken.csv --draws 5 --seed 1 --out completed.parquet
     """
+    from augment.cli.completing import complete_file  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.repair import repair_file  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.sink import check_output  # noqa: PLC0415
     from augment.cli.sources import Where, open_source  # noqa: PLC0415
@@ -52,11 +86,31 @@ def denoise(  # noqa: PLR0913, PLR0917 - a command's options
     check_output(out)
     if changes is not None:
         check_output(changes, option="--changes")
-    with open_source(Where(name, models, server, version, threads)) as source:
-        repaired = repair_file(source, records, out, threshold=threshold, changes=changes)
+    where = Where(name, models, server, version, threads)
+    if draws is not None:
+        _refuse_with_draws(numbers, changes)
+        drawn_seed = secrets.randbits(32) if seed is None else seed
+        with open_source(where) as source:
+            completed = complete_file(source, records, out, draws=draws, seed=drawn_seed, threshold=threshold)
+        typer.echo(
+            f"wrote {draws:,} completed tables of {completed.rows:,} records to {out}: "
+            f"{completed.drawn:,} cells drawn in each with seed {drawn_seed}"
+        )
+        return
+    if seed is not None:
+        raise RequestError.of("--seed", "must be given with --draws only", seed)
+    with open_source(where) as source:
+        repaired = repair_file(source, records, out, threshold=threshold, numbers=numbers, changes=changes)
     typer.echo(
         f"wrote {repaired.rows:,} records to {out}: {repaired.filled:,} missing cells filled in, "
         f"{repaired.repaired:,} cells repaired"
     )
     if changes is not None:
         typer.echo(f"wrote the changed cells to {changes}")
+
+
+def _refuse_with_draws(numbers: str | None, changes: Path | None) -> None:
+    """Refuse what tells of best guesses."""
+    for option, value in (("--numbers", numbers), ("--changes", changes)):
+        if value is not None:
+            raise RequestError.of(option, "must not be given with --draws", str(value))

@@ -788,16 +788,32 @@ class DenoiseRequest(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     FIRST_ROW_FIELD_NUMBER: _builtins.int
+    DRAWS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    NUMBERS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
     records: _builtins.bytes
     threshold: _builtins.float
     """A present cell is repaired when the model's probability that it is intact falls below this.
-    In [0, 1]; 0: impute missing cells only. Unset: 0.5.
+    In [0, 1]; 0: impute missing cells only, from given cells that count as right. Unset: 0.5, or 0
+    with draws.
     """
     first_row: _builtins.int
     """Where these records stand in the caller's table, if it comes in several calls: identifiers that are
     made up are numbered from here, so that none is made twice.
+    """
+    draws: _builtins.int
+    """How many completed tables to draw, for multiple imputation: each holds all missing cells of a row
+    drawn together from what the row's other cells leave open. At most 1000; 0: one table of best guesses.
+    """
+    seed: _builtins.int
+    """Of the draws. Draw k of a seed is always the same, whatever their number and however a table is
+    cut. Unset: the server draws one and tells it.
+    """
+    numbers: _builtins.str
+    """What stands for a number: "mean", the value nearest to it, or "median". Empty: the mean. Not with
+    draws.
     """
     def __init__(
         self,
@@ -807,13 +823,21 @@ class DenoiseRequest(_message.Message):
         records: _builtins.bytes = ...,
         threshold: _builtins.float | None = ...,
         first_row: _builtins.int = ...,
+        draws: _builtins.int = ...,
+        seed: _builtins.int | None = ...,
+        numbers: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "threshold", b"threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_threshold", b"_threshold", "seed", b"seed", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "first_row", b"first_row", "model", b"model", "records", b"records", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_threshold", b"_threshold", "draws", b"draws", "first_row", b"first_row", "model", b"model", "numbers", b"numbers", "records", b"records", "seed", b"seed", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
 Global___DenoiseRequest: _TypeAlias = DenoiseRequest  # noqa: Y015
@@ -828,15 +852,25 @@ class DenoiseResponse(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     UNSEEN_FIELD_NUMBER: _builtins.int
+    DRAWS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     records: _builtins.bytes
+    """Empty with draws."""
     result_schema: _builtins.bytes
     changed: _builtins.bytes
-    """Arrow IPC stream of booleans, same columns and rows: was the cell changed?"""
+    """Arrow IPC stream of booleans, same columns and rows: was the cell changed? With draws: was it drawn?"""
     confidence: _builtins.bytes
-    """Arrow IPC stream of float32 in [0, 1], same columns and rows: the probability of the cell's value."""
+    """Arrow IPC stream of float32 in [0, 1], same columns and rows: the probability of the cell's value.
+    Empty with draws.
+    """
+    seed: _builtins.int
     @_builtins.property
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    @_builtins.property
+    def draws(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """With draws: Arrow IPC streams, one a draw, same columns and rows."""
+
     def __init__(
         self,
         *,
@@ -846,10 +880,12 @@ class DenoiseResponse(_message.Message):
         changed: _builtins.bytes = ...,
         confidence: _builtins.bytes = ...,
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        draws: _abc.Iterable[_builtins.bytes] | None = ...,
+        seed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "confidence", b"confidence", "digest", b"digest", "records", b"records", "result_schema", b"result_schema", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "confidence", b"confidence", "digest", b"digest", "draws", b"draws", "records", b"records", "result_schema", b"result_schema", "seed", b"seed", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
