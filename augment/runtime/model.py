@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 import pyarrow as pa
 
 from augment.bundle import open_bundle
-from augment.errors import RecordsError, RequestError, UnsupportedError
+from augment.errors import RequestError, UnsupportedError
 from augment.runtime.asked import asked_for, chosen_sampler
 from augment.runtime.checks import (
     checked_choice,
@@ -20,10 +20,11 @@ from augment.runtime.checks import (
 from augment.runtime.denoising import denoised
 from augment.runtime.draws import drawn
 from augment.runtime.generation import generated_batches
+from augment.runtime.interpolation import interpolated
 from augment.runtime.latents import decoded, posterior_means, run_on_records
 from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
-from augment.runtime.paths import Method, path
+from augment.runtime.paths import Method
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
 from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
 from augment.runtime.wish import wish_of
@@ -76,7 +77,7 @@ class Model:
         self.manifest: Manifest = bundle.manifest
         self.codec: Codec = engine.codec
         self.samplers: tuple[str, ...] = bundle.manifest.samplers
-        self.operations = operations_of(self.samplers, engine.graphs)
+        self.operations = operations_of(self.samplers, engine.graphs, stepwise=bool(engine.stepwise))
         self._engine = engine
 
     @classmethod
@@ -202,31 +203,43 @@ class Model:
         end: pa.Table,
         *,
         steps: SupportsIndex,
-        method: str = "linear",
+        method: str = "auto",
         first_row: SupportsIndex = 0,
     ) -> Records:
         """Return `steps` records on the way from each row of `start` to that row of `end`.
 
-        Deterministic: the way is between posterior means, its first and last records are the
-        reconstructions of the two. Rows are pair after pair. Made identifiers are those of rows
-        `first_row` and after.
+        Deterministic. Rows are pair after pair. Made identifiers are those of rows `first_row` and after.
+
+        Args:
+            start: Records.
+            end: As many.
+            steps: Records a pair, both ends included.
+            method: `guided`: the ends are the records themselves, and each step between them is made
+                column by column, near the way and plausible as a whole. `linear`, `slerp`: between
+                posterior means, and the ends are reconstructions. `auto`: guided where the model can.
+            first_row: The number of the first row that is given back.
 
         Raises:
-            RequestError: `steps` is not in [2, 10000] or `method` neither `linear` nor `slerp`.
+            RequestError: `steps` is not in [2, 10000] or `method` none of these.
             RecordsError: The records do not fit the model, or the tables differ in length.
-            UnsupportedError: The model has no latent space.
+            UnsupportedError: The model cannot interpolate, or not by this method.
         """
         self._require("interpolate")
         count = checked_integer("steps", steps, 2, MAX_STEPS)
         way = Method(checked_choice("method", method, [each.value for each in Method]))
-        first, first_unseen = posterior_means(self._engine, start, "start")
-        last, last_unseen = posterior_means(self._engine, end, "end")
-        if len(first) != len(last):
-            raise RecordsError.of("end", f"must have as many rows as start ({len(first)})", len(last))
-        points = path(first, last, steps=count, method=way)
-        latent = points.reshape(-1, points.shape[2])
-        records = decoded(self._engine, latent, checked_first_row(first_row, len(latent)))
-        return Records(records, (*first_unseen, *last_unseen))
+        if way is Method.AUTO:
+            way = Method.GUIDED if self._engine.stepwise else Method.LINEAR
+        if way is Method.GUIDED and not self._engine.stepwise:
+            raise UnsupportedError(
+                f"model {self.name}/{self.version} cannot interpolate by method guided: it makes no records "
+                "column by column. Use linear or slerp"
+            )
+        if way is not Method.GUIDED and "encode" not in self.operations:
+            raise UnsupportedError(
+                f"model {self.name}/{self.version} cannot interpolate by method {way}: it has no latent "
+                "space. Use guided"
+            )
+        return interpolated(self._engine, (start, end), steps=count, method=way, first_row=first_row)
 
     @overload
     def denoise(

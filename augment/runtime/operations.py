@@ -19,11 +19,20 @@ _NEEDS = {
 }
 
 
-def operations_of(samplers: Collection[str], roles: Collection[str]) -> tuple[str, ...]:
+def operations_of(
+    samplers: Collection[str], roles: Collection[str], *, stepwise: bool = False
+) -> tuple[str, ...]:
     """Return the operations of a model with these samplers and graphs.
+
+    Args:
+        samplers: Ways to generate.
+        roles: Its graphs.
+        stepwise: Whether one of the samplers makes records column by column.
 
     >>> operations_of(["vae"], ["vae_sample", "encode"])
     ('generate', 'encode')
     """
-    generate = ("generate",) if samplers else ()
-    return (*generate, *(operation for operation, needed in _NEEDS.items() if needed <= set(roles)))
+    there = {operation for operation, needed in _NEEDS.items() if needed <= set(roles)}
+    there |= {"generate"} if samplers else set()
+    there |= {"interpolate"} if stepwise else set()
+    return tuple(operation for operation in ("generate", *_NEEDS) if operation in there)

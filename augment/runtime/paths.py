@@ -18,8 +18,12 @@ _NEARLY_STRAIGHT = 1e-6
 class Method(StrEnum):
     """The shape of a path."""
 
+    AUTO = "auto"
+    """Guided where the model can, else linear."""
+    GUIDED = "guided"
+    """Made column by column, near the way between the records and plausible as a whole."""
     LINEAR = "linear"
-    """Straight: latent vectors move at one speed."""
+    """Straight through the latent space, at one speed."""
     SLERP = "slerp"
     """Along the great circle (Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985)."""
 

@@ -154,7 +154,7 @@ class AsyncClient:
         end: RecordsLike,
         *,
         steps: int = 8,
-        method: str = "linear",
+        method: str = "auto",
         version: int | None = None,
         timeout_s: float | None = None,
     ) -> Records:
@@ -165,7 +165,8 @@ class AsyncClient:
             start: Records.
             end: As many records.
             steps: Records a pair, from 2 to 10,000.
-            method: `linear`, or `slerp` along the great circle.
+            method: `guided` through plausible records, `linear` or `slerp` through the latent space;
+                `auto`: guided where the model can.
             version: The model's version.
             timeout_s: For each call.
         """

@@ -156,7 +156,7 @@ class Client:
         end: RecordsLike,
         *,
         steps: int = 8,
-        method: str = "linear",
+        method: str = "auto",
         version: int | None = None,
         timeout_s: float | None = None,
     ) -> Records:
@@ -167,7 +167,8 @@ class Client:
             start: Records.
             end: As many records.
             steps: Records a pair, from 2 to 10,000.
-            method: `linear`, or `slerp` along the great circle.
+            method: `guided` through plausible records, `linear` or `slerp` through the latent space;
+                `auto`: guided where the model can.
             version: The model's version.
             timeout_s: For each call.
         """

@@ -45,6 +45,8 @@ __all__ = [
 _MAX_SEED = 2**64 - 1
 _NUMBERS = ("mean", "median")
 _METHODS = {
+    "auto": pb.INTERPOLATION_METHOD_UNSPECIFIED,
+    "guided": pb.INTERPOLATION_METHOD_GUIDED,
     "linear": pb.INTERPOLATION_METHOD_LINEAR,
     "slerp": pb.INTERPOLATION_METHOD_SLERP,
 }

@@ -41,9 +41,10 @@ _MAX_BATCH_ROWS = 16_384
 """However narrow the rows: a cancelled stream computes no further than this."""
 
 _METHODS = {
-    pb.INTERPOLATION_METHOD_UNSPECIFIED: "linear",
+    pb.INTERPOLATION_METHOD_UNSPECIFIED: "auto",
     pb.INTERPOLATION_METHOD_LINEAR: "linear",
     pb.INTERPOLATION_METHOD_SLERP: "slerp",
+    pb.INTERPOLATION_METHOD_GUIDED: "guided",
 }
 
 

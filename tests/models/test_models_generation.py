@@ -72,9 +72,9 @@ def test_a_column_is_drawn_from_the_makers_distribution(name: str) -> None:
             (hidden,) = graphs["denoiser_hidden"].module(state, target)
             noise = torch.rand((2, rows), generator=generator).clamp(1e-6, 1 - 1e-6)
             free = (
-                torch.zeros(1, head.shape[1]),
-                torch.zeros(1, head.shape[1]),
-                torch.ones(1, head.shape[1]),
+                torch.zeros(rows, head.shape[1]),
+                torch.zeros(rows, head.shape[1]),
+                torch.ones(rows, head.shape[1]),
             )
             tokens, residuals, log_mass = graphs[f"denoiser_draw_{group}"].module(
                 hidden, torch.tensor([place], dtype=torch.int32), *free, *noise

@@ -13,8 +13,10 @@ __all__ = ["interpolate"]
 
 
 class Method(StrEnum):
-    """The path between two latent vectors."""
+    """The path between two records."""
 
+    AUTO = "auto"
+    GUIDED = "guided"
     LINEAR = "linear"
     SLERP = "slerp"
 
@@ -32,17 +34,22 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a command's options
     ] = None,
     steps: Annotated[int, typer.Option("--steps", help="Records a pair, both ends included.")] = 8,
     method: Annotated[
-        Method, typer.Option("--method", help="A straight line, or along the great circle.")
-    ] = Method.LINEAR,
+        Method,
+        typer.Option(
+            "--method",
+            help="guided: through plausible records; linear, slerp: through the latent space; "
+            "auto: guided where the model can.",
+        ),
+    ] = Method.AUTO,
     models: Models = DEFAULT_MODELS,
     server: Server = None,
     version: Version = None,
     threads: Threads = None,
 ) -> None:
-    """Make the records between two real ones: encode both, walk from one to the other, decode each step.
+    """Make the records between two real ones: each lies between them and hangs together by itself.
 
-    The first and the last record of a path are the reconstructions of the two. With several pairs, path
-    follows path. Deterministic. Rows 0 and 1 if none are said.
+    A guided path begins and ends with the two records; one through the latent space with their
+    reconstructions. With several pairs, path follows path. Deterministic. Rows 0 and 1 if none are said.
 
     [bold]Examples[/]
 

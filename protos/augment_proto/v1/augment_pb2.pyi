@@ -82,18 +82,24 @@ class _InterpolationMethod:
 class _InterpolationMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InterpolationMethod.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     INTERPOLATION_METHOD_UNSPECIFIED: _InterpolationMethod.ValueType  # 0
-    """Linear."""
+    """Guided where the model can, else linear."""
     INTERPOLATION_METHOD_LINEAR: _InterpolationMethod.ValueType  # 1
+    """Straight through the latent space."""
     INTERPOLATION_METHOD_SLERP: _InterpolationMethod.ValueType  # 2
     """Along the great circle (Shoemake 1985)."""
+    INTERPOLATION_METHOD_GUIDED: _InterpolationMethod.ValueType  # 3
+    """Made column by column: near the way between the records, and plausible as a whole."""
 
 class InterpolationMethod(_InterpolationMethod, metaclass=_InterpolationMethodEnumTypeWrapper): ...
 
 INTERPOLATION_METHOD_UNSPECIFIED: InterpolationMethod.ValueType  # 0
-"""Linear."""
+"""Guided where the model can, else linear."""
 INTERPOLATION_METHOD_LINEAR: InterpolationMethod.ValueType  # 1
+"""Straight through the latent space."""
 INTERPOLATION_METHOD_SLERP: InterpolationMethod.ValueType  # 2
 """Along the great circle (Shoemake 1985)."""
+INTERPOLATION_METHOD_GUIDED: InterpolationMethod.ValueType  # 3
+"""Made column by column: near the way between the records, and plausible as a whole."""
 Global___InterpolationMethod: _TypeAlias = InterpolationMethod  # noqa: Y015
 
 @_typing.final
