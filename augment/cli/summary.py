@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["grid", "print_trained"]
 
+_JUDGED = (
+    ("fidelity.detection_auc", "detected (AUC, .5 = not)"),
+    ("fidelity.shape_error", "shape error"),
+    ("fidelity.trend_error", "trend error"),
+    ("utility.trained_on_synthetic", "trained on them"),
+    ("utility.trained_on_real", "on real rows"),
+    ("privacy.dcr_share", "nearer to train (.5 = not)"),
+)
+
 
 def grid(title: str, *columns: str) -> Table:
     """Return an empty table in the style of all of them."""
@@ -40,6 +49,20 @@ def print_trained(bundle: Bundle, run_dir: Path) -> None:
         table.add_row(Text(name, "bold cyan"), *figures, *losses)
     console = out()
     console.print(table)
+    if (
+        bundle.manifest.samplers
+        and f"{bundle.manifest.samplers[0]}.{_JUDGED[0][0]}" in bundle.manifest.quality
+    ):
+        console.print(_verdicts(bundle))
     size = sum(file.bytes for file in bundle.manifest.files.values()) / 1e6
     console.print(Text(f"bundle {bundle.path} ({size:.1f} MB, sha256 {bundle.digest[:12]})"), soft_wrap=True)
     console.print(Text(f"run    {run_dir}"), soft_wrap=True)
+
+
+def _verdicts(bundle: Bundle) -> Table:
+    """Return what the judge found in each sampler's records."""
+    table = grid("samples, judged against held-out rows", "sampler", *(title for _, title in _JUDGED))
+    for sampler in bundle.manifest.samplers:
+        figures = [bundle.manifest.quality.get(f"{sampler}.{name}") for name, _ in _JUDGED]
+        table.add_row(Text(sampler, "bold cyan"), *("-" if one is None else f"{one:.3f}" for one in figures))
+    return table

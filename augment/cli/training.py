@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from augment.bundle import open_bundle
 from augment.cli.about import about
 from augment.cli.console import warn
+from augment.cli.extras import missing_extra
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
 from augment.training import TrainConfig, build_bundle, load_config, override
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
     from augment.bundle import Bundle
     from augment.data import Schema
+    from augment.training.judged import Judge
 
 __all__ = ["read_training_data", "settings_of", "train_bundle"]
+
+_JUDGED_ROWS = 10_000
+"""Enough for a verdict; `augment evaluate` takes more and longer."""
 
 
 def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
@@ -51,11 +56,42 @@ def read_training_data(
 
 
 def train_bundle(
-    table: pa.Table, schema: Schema, settings: TrainConfig, *, name: str, out: Path, run_dir: Path
+    table: pa.Table,
+    schema: Schema,
+    settings: TrainConfig,
+    *,
+    name: str,
+    out: Path,
+    run_dir: Path,
+    judged: bool,
 ) -> Bundle:
-    """Train with progress on stderr, publish, and return the bundle as it was read back and verified."""
+    """Train with progress on stderr, publish, and return the bundle as it was read back and verified.
+
+    Where samples are to be judged and the packages for it are there, the figures go into the manifest.
+    """
     for warning in schema_warnings(schema):
         warn(warning)
     with TrainingView() as view:
-        path = build_bundle(table, schema, settings, name=name, out=out, run_dir=run_dir, watcher=view)
+        judge = _judge(schema, settings.seed) if judged else None
+        path = build_bundle(
+            table, schema, settings, name=name, out=out, run_dir=run_dir, watcher=view, judge=judge
+        )
     return open_bundle(path)
+
+
+def _judge(schema: Schema, seed: int) -> Judge | None:
+    """Return the judge of the samples; None, with a word, where its packages are not installed."""
+    try:
+        from augment.evaluation import evaluate, figures_for_manifest  # noqa: PLC0415 - an extra of its own
+    except ModuleNotFoundError as exc:
+        warn(f"samples are not judged: {missing_extra(exc, 'evaluate')}")
+        return None
+
+    def judge(train: pa.Table, heldout: pa.Table, synthetic: pa.Table) -> dict[str, float]:
+        target = schema.target.name if schema.target is not None else None
+        found = evaluate(
+            train, heldout, synthetic, schema=schema, target=target, seed=seed, max_rows=_JUDGED_ROWS
+        )
+        return figures_for_manifest(found)
+
+    return judge

@@ -55,7 +55,9 @@ def guided_paths(engine: Engine, sampler: str, start: Encoded, end: Encoded, *, 
 
 def _repeated(records: Encoded, steps: int) -> Encoded:
     return Encoded(
-        *(part.repeat(steps, axis=0) for part in (records.tokens, records.residuals, records.arrays))
+        records.tokens.repeat(steps, axis=0),
+        records.residuals.repeat(steps, axis=0),
+        records.arrays.repeat(steps, axis=0),
     )
 
 

@@ -11,6 +11,7 @@ from augment.data import Codec, conform
 from augment.errors import RequestError, SchemaError
 from augment.models import Batch
 from augment.training.exported import export_graphs
+from augment.training.judged import judged_samples
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
 from augment.training.train import Trained, choose_device, train_models
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from augment.data import Encoded, Layout, Schema
     from augment.training.config import TrainConfig
+    from augment.training.judged import Judge
 
 __all__ = ["build_bundle"]
 
@@ -35,6 +37,7 @@ def build_bundle(
     out: Path | str,
     run_dir: Path | str | None = None,
     watcher: Watcher | None = None,
+    judge: Judge | None = None,
 ) -> Path:
     """Learn a table and publish what was learnt.
 
@@ -49,6 +52,8 @@ def build_bundle(
         out: The directory of bundles; the new one is `out/name/version`.
         run_dir: Where configuration, environment and losses are written; None: nowhere.
         watcher: Is told of stages and epochs.
+        judge: Is shown training rows, held-out rows and as many synthetic ones of each sampler; the
+            figures that it returns go into the manifest. None: nobody judges.
 
     Returns:
         The bundle's directory.
@@ -74,9 +79,15 @@ def build_bundle(
     trained = train_models(encoded, layout, config, _Recorder(watcher, run))
     if run is not None:
         run.finish()
+    seconds = time.monotonic() - started
+    quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
+    if judge is not None:
+        watcher.on_stage("judging samples")
+        finished = [one.finished for one in trained.values()]
+        quality |= judged_samples(judge, table, codec, finished, config)
     watcher.on_stage("exporting")
-    report = _report(trained, config, encoded, layout, device, time.monotonic() - started)
-    draft = _draft(trained, codec, encoded, config, report)
+    report = _report(trained, config, encoded, layout, device, seconds)
+    draft = _draft(trained, codec, encoded, config, report, quality)
     watcher.on_stage(f"publishing {name}")
     return publish(out, name, draft)
 
@@ -123,6 +134,7 @@ def _draft(
     encoded: Encoded,
     config: TrainConfig,
     report: TrainingReport,
+    quality: dict[str, float],
 ) -> BundleDraft:
     """Export all graphs and put the bundle's parts together."""
     finished = [model.finished for model in trained.values()]
@@ -131,7 +143,6 @@ def _draft(
         graphs, Batch.from_encoded(encoded), block_rows=config.block_rows, seed=config.seed
     )
     stepwise = {sampler: plan for one in finished for sampler, plan in one.stepwise.items()}
-    quality = {f"{name}.heldout_loss": model.report.heldout_loss for name, model in trained.items()}
     return BundleDraft(
         schema=codec.schema,
         encoding=codec.tables,

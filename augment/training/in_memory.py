@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from augment.bundle import GraphInfo, TensorInfo
 from augment.data import Codec, conform
 from augment.errors import BundleCorruptError
+from augment.runtime.asked import Asked
 from augment.runtime.engine import Engine
+from augment.runtime.generation import generated_batches
+from augment.runtime.wish import wish_of
 from augment.training.progress import Watcher
 from augment.training.train import train_models
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from augment.data import Schema
     from augment.models import Graph
     from augment.training.config import TrainConfig
+    from augment.training.recipes import Finished
 
-__all__ = ["fit_engine"]
+__all__ = ["engine_of", "fit_engine", "sample"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,18 @@ def fit_engine(
     codec = Codec.fit(table, schema)
     encoded, _ = codec.encode(table)
     trained = train_models(encoded, codec.layout, config, watcher or Watcher())
-    finished = [model.finished for model in trained.values()]
+    return engine_of(codec, [model.finished for model in trained.values()], config.block_rows)
+
+
+def engine_of(codec: Codec, finished: Sequence[Finished], block_rows: int) -> Engine:
+    """Return what the runtime's operations run on, for trained models."""
     graphs = {graph.role: _TorchGraph.of(graph) for one in finished for graph in one.graphs}
     stepwise = {sampler: plan for one in finished for sampler, plan in one.stepwise.items()}
-    return Engine(codec, graphs, config.block_rows, stepwise)
+    return Engine(codec, graphs, block_rows, stepwise)
+
+
+def sample(engine: Engine, sampler: str, rows: int, *, seed: int = 0) -> pa.Table:
+    """Return `rows` synthetic records, from the first of the seed's endless table."""
+    wish = wish_of(engine.codec.layout, Asked())
+    batches = generated_batches(engine, sampler, wish, seed=seed, offset=0, rows=rows, max_rows=rows)
+    return pa.Table.from_batches(batches, engine.codec.wire_schema).cast(engine.codec.result_schema)

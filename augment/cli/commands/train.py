@@ -66,6 +66,14 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         Device | None,
         typer.Option("--device", help="auto takes a GPU where there is one.", rich_help_panel=_TRAINING),
     ] = None,
+    judge: Annotated[  # noqa: FBT002 - Typer makes a flag of it
+        bool,
+        typer.Option(
+            "--judge/--no-judge",
+            help="Judge samples against held-out rows; the figures go into the bundle.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = True,
     run_dir: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +83,7 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         ),
     ] = None,
 ) -> None:
-    """Learn a data file and publish a bundle: a VAE that generates, a denoiser that repairs.
+    """Learn a data file and publish a bundle: a VAE and a denoiser, that generate, impute and repair.
 
     The bundle is the next version under OUT/NAME; earlier versions stay as they are, whatever happens.
 
@@ -99,6 +107,6 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
     table, found = read_training_data(data, schema_file=schema, target=target)
     now = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     run_dir = run_dir or Path("runs") / name / now
-    bundle = train_bundle(table, found, settings, name=name, out=out, run_dir=run_dir)
+    bundle = train_bundle(table, found, settings, name=name, out=out, run_dir=run_dir, judged=judge)
     print_trained(bundle, run_dir)
     hint(f"augment generate {name} --models {out} --rows 1000 --out new.csv")

@@ -1,0 +1,47 @@
+"""What a judge finds in the samples of trained models, before they are published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from augment.training.in_memory import engine_of, sample
+from augment.training.split import split_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from augment.data import Codec
+    from augment.training.config import TrainConfig
+    from augment.training.recipes import Finished
+
+    Judge = Callable[[pa.Table, pa.Table, pa.Table], Mapping[str, float]]
+
+__all__ = ["judged_samples"]
+
+_MOST_ROWS = 20_000
+
+
+def judged_samples(
+    judge: Judge, table: pa.Table, codec: Codec, finished: list[Finished], config: TrainConfig
+) -> dict[str, float]:
+    """Return the figures of each sampler, e.g. `denoiser.fidelity.detection_auc`.
+
+    Args:
+        judge: Told training rows, held-out rows and synthetic ones, returns figures by name.
+        table: All records; those that were held out of training are held out here.
+        codec: Their encoding.
+        finished: The trained models.
+        config: How they were trained.
+    """
+    split = split_rows(table.num_rows, config.holdout, config.seed)
+    train, heldout = (table.take(pa.array(rows.numpy())) for rows in (split.train, split.heldout))
+    engine = engine_of(codec, finished, config.block_rows)
+    samplers = [*engine.stepwise, *(sampler for one in finished for sampler in one.samplers)]
+    rows = min(train.num_rows, _MOST_ROWS)
+    figures: dict[str, float] = {}
+    for sampler in samplers:
+        found = judge(train, heldout, sample(engine, sampler, rows, seed=config.seed))
+        figures |= {f"{sampler}.{name}": value for name, value in found.items()}
+    return figures
