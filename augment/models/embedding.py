@@ -56,7 +56,9 @@ class RecordEmbedding(nn.Module):
             "known": must_be_known(layout),
             "owners": element_columns(layout),
             "ordered": torch.tensor(ordered, dtype=torch.int64),
-            "numbers": torch.stack([ranks[:, 0], ranks[:, 1] - ranks[:, 0], values], dim=1),
+            "numbers": torch.stack(
+                [*_places(ranks, torch.from_numpy(np.concatenate(layout.wide))), values], 1
+            ),
         }
         for name, constant in constants.items():
             self.register_buffer(name, constant, persistent=False)
@@ -117,3 +119,12 @@ class RecordEmbedding(nn.Module):
         present = (batch.tokens > 0).to(observed.dtype) * observed
         chosen = (packed, batch.residuals, present)
         return self.number_features(*(part.index_select(1, self.ordered) for part in chosen)).flatten(1)
+
+
+def _places(ranks: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where each token's ranks begin and how far they reach: a single value is at its middle rank.
+
+    Whatever its residual says: one that was drawn for it means nothing.
+    """
+    low, high = ranks.T
+    return torch.where(wide, low, (low + high) / 2), torch.where(wide, high - low, 0.0)

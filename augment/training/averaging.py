@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BestWeights", "WeightAverage", "copy_weights", "set_weights"]
 
+_ALIKE = 1e-3
+
 
 def copy_weights(model: nn.Module) -> list[Tensor]:
     """Return copies of the parameters, in their order."""
@@ -66,15 +68,22 @@ class BestWeights:
         self.heldout_loss = math.inf
         self.train_loss = math.inf
         self.epoch = 0
+        self._lowest = math.inf
         self._weights: list[Tensor] = []
 
     def offer(self, heldout_loss: float, train_loss: float, epoch: int, weights: list[Tensor]) -> bool:
-        """Keep a copy of the weights if their held-out loss is the lowest; returns whether it is."""
-        if heldout_loss >= self.heldout_loss:
+        """Keep a copy of the weights if their held-out loss is the lowest; returns whether it is.
+
+        Or as good as the lowest, to a thousandth: a held-out loss is known no better than that, and later
+        weights, of a lower learning rate, are steadier.
+        """
+        if heldout_loss > self._lowest + _ALIKE * abs(self._lowest):
             return False
+        lower = heldout_loss < self._lowest
+        self._lowest = min(self._lowest, heldout_loss)
         self.heldout_loss, self.train_loss, self.epoch = heldout_loss, train_loss, epoch
         self._weights = [weight.clone() for weight in weights]
-        return True
+        return lower
 
     def restore(self, model: nn.Module) -> None:
         """Put the kept weights into the model, for inference."""

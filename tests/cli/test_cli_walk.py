@@ -38,7 +38,7 @@ def test_a_first_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv:
     assert "augment generate walk" in ran.err
     assert "held-out loss" in ran.out
     report = open_bundle(Path("models/walk/1")).manifest.training
-    assert (report.seed, report.rows, set(report.models)) == (5, 240, {"vae", "denoiser"})
+    assert (report.seed, report.rows, set(report.models)) == (5, 240, {"vae", "maker", "denoiser"})
     assert len(list(Path("runs/walk").glob("*/loss.csv"))) == 1
     ran = augment("generate", "walk", "--rows", 30, "--seed", 1, "--out", "new.csv")
     assert "wrote 30 records of walk/1 with seed 1 to new.csv" in ran.out

@@ -87,6 +87,25 @@ def test_a_column_is_drawn_from_the_makers_distribution(name: str) -> None:
 
 
 @torch.no_grad()
+def test_the_residual_of_a_single_value_says_nothing() -> None:
+    """A token that is one value leaves the same state whatever residual was drawn for it; a bin does not."""
+    maker, batch, graphs = made("numbers of two kinds")
+    rows = len(batch)
+    state = torch.zeros(rows, 16)
+    for column, matters in ((0, False), (1, True)):
+        index = torch.tensor([column], dtype=torch.int32)
+        tokens = torch.full((rows,), 3, dtype=torch.int32)
+        low, high = (
+            graphs["denoiser_absorb"].module(state, index, tokens, torch.full((rows,), at), torch.ones(rows))[
+                0
+            ]
+            for at in (0.1, 0.9)
+        )
+        assert torch.equal(low, high) is not matters
+    assert len(maker.order) == 2
+
+
+@torch.no_grad()
 def test_restrictions_hold_and_their_mass_is_told() -> None:
     """Only allowed tokens and places are drawn; the mass is the probability that they would be."""
     maker, batch, graphs = made("numbers", 4000)
