@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from augment.runtime.checks import MAX_ROW
-from augment.runtime.model import MAX_STEPS, Model
+from augment.runtime.model import MAX_DRAWS, MAX_STEPS, Model
 from augment.runtime.paths import Method
-from augment.runtime.results import Denoised, Latents, Records, Scores
+from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
 
-__all__ = ["MAX_ROW", "MAX_STEPS", "Denoised", "Latents", "Method", "Model", "Records", "Scores"]
+__all__ = [
+    "MAX_DRAWS",
+    "MAX_ROW",
+    "MAX_STEPS",
+    "Denoised",
+    "Draws",
+    "Latents",
+    "Method",
+    "Model",
+    "Records",
+    "Scores",
+]
