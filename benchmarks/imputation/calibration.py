@@ -34,9 +34,9 @@ def draw_figures(
     categories of the share of draws less the truth, corrected for the number of draws (the mean over
     pairs of draws); `brier_marginal` that of the training frequencies.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     tables = model.denoise(holes.table, draws=DRAWS, seed=1).tables
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     draws = np.stack([coding.matrix(table) for table in tables])
     confidences = model.denoise(holes.table, threshold=0)
     best = coding.matrix(confidences.records)

@@ -34,7 +34,10 @@ _NEIGHBOUR_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Filled:
-    """A matrix (see `Coding`) without gaps, before numbers are rounded, and the seconds it took."""
+    """A matrix (see `Coding`) without gaps, before numbers are rounded, and the seconds of CPU it took.
+
+    Of CPU, because others may be busy on the machine; with one thread they are those of an idle one.
+    """
 
     matrix: NDArray[np.float64]
     seconds: float
@@ -175,16 +178,16 @@ class Ours:
 
     def fill(self, table: pa.Table) -> Filled:
         """Return the rows without gaps; the time is that of the whole call, from table to table."""
-        started = time.perf_counter()
+        started = time.process_time()
         records = self._model.denoise(table, threshold=0, numbers=self._numbers).records
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         return Filled(self._coding.matrix(records), seconds)
 
 
 def _timed(work: Callable[[], NDArray[np.float64]]) -> Filled:
-    started = time.perf_counter()
+    started = time.process_time()
     matrix = work()
-    return Filled(matrix, time.perf_counter() - started)
+    return Filled(matrix, time.process_time() - started)
 
 
 def _filled(matrix: NDArray[np.float64], filling: NDArray[np.float64]) -> NDArray[np.float64]:

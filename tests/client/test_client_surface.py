@@ -30,6 +30,7 @@ PUBLIC = {
     "ConditionsLike",
     "DeadlineError",
     "Denoised",
+    "Draws",
     "InvalidArrowError",
     "InvalidRecordsError",
     "InvalidRequestError",
