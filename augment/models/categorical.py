@@ -178,7 +178,7 @@ class CategoricalHead(nn.Module):
         if self.shape[1] == 1:
             only = torch.ones_like(logits[:, :, 0])
             return BestTokens(torch.zeros_like(only, dtype=torch.int32), 0.5 * only, only)
-        absent = torch.softmax(logits, dim=2)[:, :, 0]
+        absent = torch.softmax(logits, dim=2)[:, :, 0] if missing else self.always_missing.to(logits.dtype)
         values = torch.softmax(logits[:, :, 1:], dim=2)
         tokens, residuals, probability = _median(values) if self.ordered else _mode(values)
         rival = 0.5 if self.ordered else probability * (1 - absent)
@@ -227,7 +227,8 @@ def _median(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     of the way through it: token 2, residual 0.5, probability 0.6.
     """
     cumulative = probabilities.cumsum(2)
-    token = (cumulative[:, :, :-1] < 0.5).sum(2, keepdim=True)  # noqa: PLR2004 - the median
+    below_half = cumulative[:, :, :-1] < 0.5  # noqa: PLR2004 - the median
+    token = below_half.to(cumulative.dtype).sum(2, keepdim=True).long()  # onnxruntime sums floats fastest
     probability = probabilities.gather(2, token)
     below = cumulative.gather(2, token) - probability
     residual = ((0.5 - below) / probability).clamp(0, 1)

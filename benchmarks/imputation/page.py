@@ -53,9 +53,9 @@ def _said() -> str:
         "numbers, standardised by the training rows and rounded to their column's decimals (JSON: also "
         "unrounded). Accuracy: of all hidden categories. kNN: 5 neighbours among at most 10,000 training "
         "rows, one-hot categories. IterativeImputer: 100 ExtraTrees a column fitted on all training rows, "
-        "classifiers where the column is a category, 10 rounds. s: seconds of CPU for filling, "
-        "without learning. Training rows have no extra gaps. `augment` is trained with the default settings; all "
-        "are single models with one seed.\n"
+        "classifiers where the column is a category, 10 rounds. s: seconds of CPU for filling, without learning. "
+        "Training rows have no extra gaps. `augment` is trained with the default settings; all are single "
+        "models with one seed.\n"
     )
 
 
