@@ -22,9 +22,9 @@ _LEAST_PLAUSIBLE = 0.99
 
 
 def interpolation_figures(
-    interpolator: Model, judge: Model, split: Split, rows: pa.Table, target: str
+    interpolator: Model, method: str, judge: Model, split: Split, rows: pa.Table, target: str
 ) -> dict[str, float]:
-    """Return figures of 200 random pairs of rows, 8 steps each.
+    """Return figures of 200 random pairs of rows, 8 steps each, on ways made by a method.
 
     `ends` is the share of their cells that reconstruct: categories equal, numbers in the same bin or in
     the nearest; `ends_exact` that of those in the same bin. `plausible` is the share of pairs in which no
@@ -35,7 +35,7 @@ def interpolation_figures(
     """
     generator = np.random.default_rng(7)
     start, end = (rows.take(generator.integers(0, rows.num_rows, PAIRS)) for _ in range(2))
-    way = interpolator.interpolate(start, end, steps=STEPS).records
+    way = interpolator.interpolate(start, end, steps=STEPS, method=method).records
     limit = np.quantile(implausibility(judge, rows), _LEAST_PLAUSIBLE)
     fine = (implausibility(judge, way) <= limit).reshape(PAIRS, STEPS)
     first, last = way.take(np.arange(PAIRS) * STEPS), way.take(np.arange(PAIRS) * STEPS + STEPS - 1)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERPOLATED", "METHODS", "Job"]
 
 INTERPOLATED = ("adult", "california_housing")
+WAYS = ("guided", "linear")
 METHODS = ("augment, mean", "augment, median", "IterativeImputer, ExtraTrees", "kNN", "mean/mode")
 _MOST_ROWS, _QUICK_ROWS = 4_000, 300
 _ORDER_SEED = 5
@@ -95,7 +96,10 @@ class Job:
             "repair": self.store.answer((name, "repair"), self._repair),
         }
         if name in INTERPOLATED:
-            found["interpolation"] = self.store.answer((name, "interpolation"), self._interpolate)
+            found["interpolation"] = {
+                method: self.store.answer((name, "interpolation", method), partial(self._interpolate, method))
+                for method in WAYS
+            }
         return found
 
     def _filled(self, method: str) -> dict[str, dict[str, float]]:
@@ -140,6 +144,12 @@ class Job:
         truth = self.coding.matrix(self.rows)
         return repair_figures(self.coding, self.model, swaps_of(self.rows), truth)
 
-    def _interpolate(self) -> dict[str, float]:
-        way = vae_of(self.dataset.name, self.split, self.cache, quick=self.quick, threads=self.threads)
-        return interpolation_figures(way, self.model, self.split, self.rows, self.dataset.target)
+    def _interpolate(self, method: str) -> dict[str, float]:
+        """Return the figures of ways by the denoiser itself, or through the latent space of a VAE."""
+        split, name = self.split, self.dataset.name
+        model = (
+            self.model
+            if method == "guided"
+            else vae_of(name, split, self.cache, quick=self.quick, threads=self.threads)
+        )
+        return interpolation_figures(model, method, self.model, split, self.rows, self.dataset.target)

@@ -53,7 +53,7 @@ def _said() -> str:
         "numbers, standardised by the training rows and rounded to their column's decimals (JSON: also "
         "unrounded). Accuracy: of all hidden categories. kNN: 5 neighbours among at most 10,000 training "
         "rows, one-hot categories. IterativeImputer: 100 ExtraTrees a column fitted on all training rows, "
-        "classifiers where the column is a category, 10 rounds. s: seconds of CPU for filling, without learning. "
+        "classifiers where the column is a category, 10 rounds. s: seconds of CPU for filling. "
         "Training rows have no extra gaps. `augment` is trained with the default settings; all are single "
         "models with one seed.\n"
     )
@@ -152,8 +152,12 @@ def _interpolation(sets: Mapping[str, Any]) -> Iterable[str]:
         "real_pairs": "pairs whose real records are plausible",
         "classes_kept": "steps in the class of both ends",
     }
-    rows = [[name, *(_figure(each, key) for key in columns)] for name, each in found.items()]
-    yield from _table(["set", *columns.values()], rows)
+    rows = [
+        [f"{name}, {method}", *(_figure(each, key) for key in columns)]
+        for name, methods in found.items()
+        for method, each in methods.items()
+    ]
+    yield from _table(["set, method", *columns.values()], rows)
     yield (
         "Implausible: the sum over columns of -log p(cell's token | all other cells), by the denoiser, is "
         "above that of 99 % of the held-out records."
