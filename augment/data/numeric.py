@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RealCodec", "WholeCodec"]
 
 _CLIP = 8.0
+_FARTHEST = 1e6
 _GLANCE = 2048
 _SLACK = 2.0**-49
 """Above twice the relative error of a value between two knots: two products and a sum, 2^-51."""
@@ -100,11 +101,15 @@ class _NumericCodec(ABC):
         """
         if self._empty:
             return np.zeros(len(self.table.counts))
-        knots = self._splines.knots.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (self._splines.knots.astype(np.float64) - self.table.mean) / (
+                self.table.deviation or 1.0
+            )
+        knots = np.clip(np.nan_to_num(scaled), -_FARTHEST, _FARTHEST)
         below = np.concatenate([[0.0], np.cumsum((knots[1:] + knots[:-1]) / 2)])
         first, widths = self._splines.starts, self._splines.widths
         means = (below[first + widths] - below[first]) / np.maximum(widths, 1)
-        return (np.where(widths > 0, means, knots[first]) - self.table.mean) / (self.table.deviation or 1.0)
+        return np.where(widths > 0, means, knots[first])
 
     def nearest(self, standardised: NDArray[np.float32]) -> EncodedColumn:
         """Return the values of the column that are nearest to standardised ones; missing without any."""
@@ -112,7 +117,8 @@ class _NumericCodec(ABC):
             return EncodedColumn(
                 np.zeros(len(standardised), np.int32), np.full(len(standardised), 0.5, np.float32)
             )
-        wanted = standardised.astype(np.float64) * (self.table.deviation or 1.0) + self.table.mean
+        with np.errstate(over="ignore"):
+            wanted = standardised.astype(np.float64) * (self.table.deviation or 1.0) + self.table.mean
         return EncodedColumn(*self._splines.locate(self._in_units(wanted)))
 
     @abstractmethod

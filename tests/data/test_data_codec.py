@@ -253,6 +253,36 @@ def test_step_is_kept() -> None:
     assert (np.asarray(batch["hundreds"]) % 100 == 1).all()
 
 
+@SETTINGS
+@given(
+    st.one_of(integer_columns(), float_columns(), decimal_columns()),
+    st.lists(st.floats(-10, 10, width=32), min_size=1),
+)
+def test_the_nearest_value_is_one_of_the_column(column: pa.Array, wanted: list[float]) -> None:
+    """Means of tokens are finite and increase; what is nearest to a number is a value of the column.
+
+    It is never missing, encodes to the same token again, is in the range of the data, and is larger for a
+    larger number.
+    """
+    codec = Codec.fit(pa.table({"x": column}), detect_schema(pa.table({"x": column})))
+    if codec.layout.vocab_sizes[0] == 1 or not codec.layout.ordered[0]:
+        return
+    values = codec.token_values
+    assert np.isfinite(values).all()
+    assert (np.diff(values[1:]) >= 0).all()
+    tokens, residuals = codec.nearest(0, np.sort(np.array(wanted, np.float32)))
+    assert tokens.min() >= 1
+    batch = codec.decode(
+        Encoded(tokens[:, np.newaxis], residuals[:, np.newaxis], np.zeros((len(tokens), 0), np.float32))
+    )
+    again = codec.encode(pa.Table.from_batches([batch]).cast(codec.result_schema))[0].tokens[:, 0]
+    assert (again == tokens).all()
+    made, given_cells = batch["x"].to_pylist(), [cell for cell in column.to_pylist() if cell is not None]
+    assert made == sorted(made)
+    assert min(given_cells) <= made[0]
+    assert made[-1] <= max(given_cells)
+
+
 def test_calendar_days_stay_days() -> None:
     """Timestamps at midnight decode to midnights."""
     rng = np.random.default_rng(0)
