@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from augment.data import IdentifierColumn, IntegerColumn, Schema, detect_schema
+from augment.data import IdentifierColumn, IntegerColumn, NumberColumn, Schema, detect_schema
 from augment.errors import SchemaError, shorten
 
 if TYPE_CHECKING:
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CLASS", "as_frame", "learnable", "like", "merged", "schema_of"]
+__all__ = [
+    "CLASS",
+    "as_frame",
+    "learnable",
+    "like",
+    "merged",
+    "part_of_the_way",
+    "position_of",
+    "require_names",
+    "schema_of",
+]
 
 CLASS = "class"
 
 
 def as_frame(features: Any) -> pd.DataFrame:
-    """Return a DataFrame of the features, rows and columns numbered where they have no names.
-
-    Raises:
-        SchemaError: Two columns have one name.
-    """
+    """Return a DataFrame of the features, with its rows numbered, and its columns where they have no names."""
     if isinstance(features, pd.DataFrame):
-        twice = features.columns[features.columns.duplicated()]
-        if len(twice):
-            raise SchemaError.of("columns", "must have different names", str(twice[0]), "Rename one of them")
         dense = {
             name: features[name].sparse.to_dense()
             for name, dtype in features.dtypes.items()
@@ -41,6 +44,17 @@ def as_frame(features: Any) -> pd.DataFrame:
     array = features.toarray() if sparse.issparse(features) else np.asarray(features)
     frame = pd.DataFrame(array)
     return frame.infer_objects() if array.dtype == object else frame
+
+
+def require_names(frame: pd.DataFrame) -> None:
+    """Raise where two columns have one name.
+
+    Raises:
+        SchemaError: They do.
+    """
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise SchemaError.of("columns", "must have different names", str(twice[0]), "Rename one of them")
 
 
 def like(features: Any, frame: pd.DataFrame) -> Any:
@@ -91,14 +105,51 @@ def merged(
         positions: The features' positions among the parents' columns.
     """
     names = _names(parents)
-    columns = {name: parents.iloc[:, place] for place, name in enumerate(names)}
+    columns = [parents.iloc[:, place] for place in range(len(names))]
     for place, where in zip(positions, redrawn.T, strict=True):
-        own = columns[names[place]]
-        fresh = _restored(made.column(names[place]), own)
+        own = columns[place]
+        fresh = made.column(names[place]).to_pandas().reset_index(drop=True).astype(own.dtype)
         both = pd.concat([own, fresh], ignore_index=True)
-        columns[names[place]] = both.take(np.arange(len(own)) + len(own) * where).reset_index(drop=True)
-    frame = pd.concat(list(columns.values()), axis=1)
-    frame.columns = parents.columns
+        columns[place] = both.take(np.arange(len(own)) + len(own) * where).reset_index(drop=True)
+    return _framed(columns, parents.columns)
+
+
+def part_of_the_way(
+    real: pd.DataFrame, made: pd.DataFrame, way: NDArray[np.float64], schema: Schema
+) -> pd.DataFrame:
+    """Return the made records with each number part of the way from the real record's.
+
+    Numbers are rounded as their columns are; where one is missing on either side, the made cell stays.
+
+    Args:
+        real: N records.
+        made: N records of the same types.
+        way: For each record the part, 0 to 1, shape (N,).
+        schema: What `schema_of` says of their table.
+    """
+    columns = [made.iloc[:, place].copy() for place in range(made.shape[1])]
+    for column in schema.columns:
+        if not isinstance(column, IntegerColumn | NumberColumn):
+            continue
+        place = position_of(column.name)
+        start, end = (side.iloc[:, place].to_numpy(np.float64, na_value=np.nan) for side in (real, made))
+        between = start + way * (end - start)
+        decimals = 0 if isinstance(column, IntegerColumn) else column.decimals
+        rounded = between if decimals is None else np.round(between, decimals)
+        there = ~np.isnan(between) & (start != end)
+        columns[place][there] = rounded[there]
+        columns[place] = columns[place].astype(real.dtypes.iloc[place])
+    return _framed(columns, made.columns)
+
+
+def position_of(name: str) -> int:
+    """Return the position of a feature by its name in the table."""
+    return int(name.partition(" ")[0])
+
+
+def _framed(columns: Sequence[pd.Series[Any]], names: pd.Index[Any]) -> pd.DataFrame:
+    frame = pd.concat(list(columns), axis=1)
+    frame.columns = names
     return frame
 
 
@@ -116,9 +167,3 @@ def _column(name: Any, cells: pd.Series[Any]) -> pa.Array:
             f"columns.{name}", "must have cells of one type", shorten(str(exc)), remedy
         ) from exc
     return column.cast(pa.int64()) if pa.types.is_duration(column.type) else column
-
-
-def _restored(column: pa.ChunkedArray, own: pd.Series[Any]) -> pd.Series[Any]:
-    """Return made cells in the type of the real ones."""
-    cells = column.to_pandas().reset_index(drop=True)
-    return cells.astype(own.dtype)

@@ -54,9 +54,7 @@ def redrawn(
     hidden = _hidden(parents.tokens.shape, share, random, kept)
     seed = int(random.randint(2**31))
     maker = Maker(engine, _SAMPLER)
-    parts = [
-        _block(maker, parents, hidden, start, seed) for start in range(0, len(hidden), maker.block_rows)
-    ]
+    parts = [_block(maker, parents, hidden, start, seed) for start in range(0, len(hidden), maker.block_rows)]
     tokens, residuals = (np.concatenate(side) for side in zip(*parts, strict=True))
     return Redrawn(Encoded(tokens, residuals, parents.arrays), hidden)
 

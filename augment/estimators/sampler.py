@@ -14,7 +14,17 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
 from augment.data import Encoded
-from augment.estimators.frames import CLASS, as_frame, learnable, like, merged, schema_of
+from augment.estimators.frames import (
+    CLASS,
+    as_frame,
+    learnable,
+    like,
+    merged,
+    part_of_the_way,
+    position_of,
+    require_names,
+    schema_of,
+)
 from augment.estimators.redrawing import redrawn
 from augment.estimators.small_data import config_for
 from augment.training.config import TrainConfig
@@ -31,16 +41,19 @@ __all__ = ["AutoencoderSampler"]
 class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn ships no types
     """Adds records of rare classes, made by a denoising autoencoder that learnt all classes together.
 
-    A new record begins as a real one of its class. Some of its cells are hidden and drawn anew, given the
-    others and the class, so that it stays plausible; what the classes have in common is learnt from all
-    rows. Numbers, categories, booleans, dates and missing cells are made as they are in the data: nothing
-    needs scaling or encoding before. Free text is copied from the real record.
+    A new record lies between a real one of its class and one that the denoiser makes of that class: its
+    numbers part of the way, its other cells as made. What the classes have in common is learnt from all
+    rows, in which each class counts alike. Numbers, categories, booleans, dates and missing cells come as
+    they are in the data: nothing needs scaling or encoding before. Free text is copied from the real record.
 
     Args:
         sampling_strategy: As in imbalanced-learn: a ratio, a class selection such as `"auto"` or
             `"minority"`, how many rows each class is to have, or a function that says so.
         random_state: Of training and drawing; an integer makes results repeatable.
-        redraw: Share of a record's cells that are drawn anew; 1 makes records from nothing but their class.
+        redraw: Share of the real record's cells that are hidden from the denoiser and drawn anew given the
+            others; at 1 it is given the class alone.
+        reach: Numbers go at most so far from the real record's to those drawn, each record uniformly far;
+            None takes them as drawn.
         config: How to train; None: by the number of rows.
 
     Attributes:
@@ -62,6 +75,7 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,  # noqa: SLF001 - scikit-learn's protocol
         "redraw": [Interval(Real, 0, 1, closed="right")],
+        "reach": [Interval(Real, 0, 1, closed="right"), None],
         "config": [TrainConfig, None],
     }
 
@@ -70,18 +84,22 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
         *,
         sampling_strategy: float | str | Mapping[Any, int] | Callable[..., Any] = "auto",
         random_state: int | np.random.RandomState | None = None,
-        redraw: float = 0.5,
+        redraw: float = 1.0,
+        reach: float | None = 0.5,
         config: TrainConfig | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.random_state = random_state
         self.redraw = redraw
+        self.reach = reach
         self.config = config
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:  # noqa: N802, N803 - imbalanced-learn's
         """Check the input; DataFrames stay as they are."""
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        if not isinstance(X, pd.DataFrame):
+        if isinstance(X, pd.DataFrame):
+            require_names(X)
+        else:
             X = check_array(X, dtype=None, accept_sparse=["csr", "csc"], ensure_all_finite="allow-nan")  # noqa: N806
         validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
         return X, y, binarize_y
@@ -116,15 +134,19 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
     ) -> pd.DataFrame:
         """Learn all rows and return one new row a parent."""
         table = learnable(frame, classes)
-        config = self.config or config_for(len(frame), int(random.randint(2**31)))
-        engine = fit_engine(table, schema_of(table), config)
+        config = self.config or config_for(int(random.randint(2**31)))
+        engine = fit_engine(table, schema_of(table), config, repeats=_repeats(classes))
         encoded, _ = engine.codec.encode(table)
         own = Encoded(encoded.tokens[parents], encoded.residuals[parents], encoded.arrays[parents])
         names = engine.codec.layout.names
         new = redrawn(engine, own, self.redraw, random, kept=names.index(CLASS))
-        places = [int(name.partition(" ")[0]) for name in names if name != CLASS]
+        places = [position_of(name) for name in names if name != CLASS]
         cells = np.delete(new.cells, names.index(CLASS), axis=1)
-        return merged(frame.iloc[parents].reset_index(drop=True), engine.records(new.encoded), cells, places)
+        real = frame.iloc[parents].reset_index(drop=True)
+        made = merged(real, engine.records(new.encoded), cells, places)
+        if self.reach is None:
+            return made
+        return part_of_the_way(real, made, self.reach * random.random_sample(len(made)), engine.codec.schema)
 
     def __sklearn_tags__(self) -> Any:
         """Return what is supported."""
@@ -134,3 +156,9 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
         tags.input_tags.categorical = True
         tags.sampler_tags.sample_indices = True
         return tags
+
+
+def _repeats(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how often each row counts in training, so that each class counts about alike."""
+    counts = np.bincount(classes)
+    return np.maximum(1, np.rint(counts.max() / counts)).astype(np.int64)[classes]

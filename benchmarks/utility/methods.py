@@ -24,9 +24,7 @@ OURS = "Augment"
 _NEIGHBOURS = 5
 
 if TYPE_CHECKING:
-    Augment = Callable[
-        [pd.DataFrame, NDArray[np.bool_], int], tuple[pd.DataFrame, NDArray[np.bool_]]
-    ]
+    Augment = Callable[[pd.DataFrame, NDArray[np.bool_], int], tuple[pd.DataFrame, NDArray[np.bool_]]]
 
 
 def methods(tvae: Tvae) -> dict[str, Augment]:

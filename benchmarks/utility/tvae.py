@@ -44,7 +44,9 @@ class Tvae:
         numbers = features.select_dtypes("number").columns
         features[positive].to_parquet(given)
         discrete = features.columns.difference(numbers).tolist()
-        self._ask({"given": str(given), "made": str(made), "count": count, "seed": seed, "discrete": discrete})
+        self._ask(
+            {"given": str(given), "made": str(made), "count": count, "seed": seed, "discrete": discrete}
+        )
         more = pd.concat([features, pd.read_parquet(made)[features.columns]], ignore_index=True)
         return more.astype(features.dtypes.to_dict()), np.append(positive, np.ones(count, np.bool_))
 
