@@ -33,14 +33,13 @@ CLASS = "class"
 
 
 def as_frame(features: Any) -> pd.DataFrame:
-    """Return a DataFrame of the features, with its rows numbered, and its columns where they have no names."""
+    """Return a DataFrame of the features; rows are numbered, and so are columns that have no names."""
     if isinstance(features, pd.DataFrame):
-        dense = {
-            name: features[name].sparse.to_dense()
-            for name, dtype in features.dtypes.items()
-            if isinstance(dtype, pd.SparseDtype)
-        }
-        return features.assign(**dense).reset_index(drop=True) if dense else features.reset_index(drop=True)
+        frame = features.reset_index(drop=True)
+        for name, dtype in features.dtypes.items():
+            if isinstance(dtype, pd.SparseDtype):
+                frame[name] = frame[name].astype(dtype.subtype)
+        return frame
     array = features.toarray() if sparse.issparse(features) else np.asarray(features)
     frame = pd.DataFrame(array)
     return frame.infer_objects() if array.dtype == object else frame

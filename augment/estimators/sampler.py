@@ -161,4 +161,5 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
 def _repeats(classes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how often each row counts in training, so that each class counts about alike."""
     counts = np.bincount(classes)
-    return np.maximum(1, np.rint(counts.max() / counts)).astype(np.int64)[classes]
+    repeats: NDArray[np.int64] = np.rint(counts.max() / counts).astype(np.int64)[classes]
+    return repeats

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
 from sklearn.preprocessing import StandardScaler
 
@@ -14,6 +12,8 @@ from augment.estimators import AutoencoderSampler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from utility.tvae import Tvae

@@ -30,7 +30,7 @@ trained on what it returns and judged on real rows. KEEL's sets: 5 times 2 strat
 bank_full: so many rows, drawn 10 times, judged on 5,000 others. Probabilities count as at least .001 and
 at most .999. SMOTE is given standardised numbers (SMOTENC where there are categories); TVAE learns the
 rare class alone. **{ours}** is `AutoencoderSampler()` as it comes; its defaults were chosen on
-{tuning} (marked *), by the first six of these folds.
+{tuning} (marked *), by the first four of these folds.
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ class Runner:
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_suffix(".part")
         half.write_text(json.dumps(figures))
-        os.replace(half, path)
+        half.replace(path)
         print(f"{cell.problem}, fold {cell.fold + 1}, {cell.method}: {wall:.1f} s", flush=True)
 
 

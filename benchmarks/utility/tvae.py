@@ -39,6 +39,7 @@ class Tvae:
         self, features: pd.DataFrame, positive: NDArray[np.bool_], seed: int
     ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
         """Return the rows and as many of the rare class as the two classes differ by."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         count = int((~positive).sum() - positive.sum())
         given, made = self._folder / "given.parquet", self._folder / "made.parquet"
         numbers = features.select_dtypes("number").columns
@@ -52,7 +53,6 @@ class Tvae:
 
     def _ask(self, task: dict[str, object]) -> None:
         if self._process is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
             script = Path(__file__).with_name("tvae_process.py")
             self._process = subprocess.Popen(  # noqa: S603 - our own script
                 [self._python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

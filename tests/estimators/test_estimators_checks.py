@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from imblearn.utils.estimator_checks import parametrize_with_checks
+import pytest
+from imblearn.utils.estimator_checks import estimator_checks_generator
 
 from augment.estimators import AutoencoderSampler
 from augment.training import DenoiserConfig, TrainConfig
 
 SHORT = TrainConfig(models=("denoiser",), max_steps=4, block_rows=512, denoiser=DenoiserConfig(hidden=16))
+CHECKS = [
+    pytest.param(estimator, check, id=check.func.__name__)
+    for estimator, check in estimator_checks_generator(AutoencoderSampler(random_state=0, config=SHORT))
+]
+"""What `parametrize_with_checks` parametrises by, with shorter names."""
 
 
-@parametrize_with_checks([AutoencoderSampler(random_state=0, config=SHORT)])
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_it_is_a_sampler_as_imbalanced_learn_has_them(estimator: Any, check: Any) -> None:
     """Each of imbalanced-learn's checks passes."""
     check(estimator)

@@ -26,7 +26,8 @@ SHORT = TrainConfig(models=("denoiser",), max_steps=6, block_rows=64, denoiser=D
 
 def sampler(**changes: Any) -> AutoencoderSampler:
     """Return a sampler that trains for an instant."""
-    return AutoencoderSampler(**{"random_state": 0, "config": SHORT} | changes)
+    settings: dict[str, Any] = {"random_state": 0, "config": SHORT}
+    return AutoencoderSampler(**settings | changes)
 
 
 def mixed(rows: int = ROWS) -> pd.DataFrame:
@@ -48,7 +49,7 @@ def mixed(rows: int = ROWS) -> pd.DataFrame:
         index=np.arange(rows) + 500,
     )
     for place, name in enumerate(("size", "maybe", "colour", "town", "since")):
-        frame.iloc[place::7, frame.columns.get_loc(name)] = None
+        frame.loc[frame.index[place::7], name] = None
     return frame
 
 
@@ -119,7 +120,7 @@ def test_an_integer_seed_repeats_and_another_does_not() -> None:
         (lambda y: {1: int((y == 1).sum()) + 3}, {0: 30, 1: 23, 2: 4}),
     ],
 )
-def test_sampling_strategies_are_those_of_imbalanced_learn(strategy: Any, wanted: dict[int, int]) -> None:
+def test_sampling_strategies_are_those_of_imbalanced_learn(strategy: Any, wanted: Any) -> None:
     """Each strategy gives each class the rows that it says."""
     target = np.repeat([0, 1, 2], [30, 20, 4])
     features = np.random.default_rng(0).normal(size=(len(target), 2))
@@ -161,7 +162,7 @@ def test_one_class_is_an_error() -> None:
 
 def test_unfit_features_are_errors_that_name_the_column() -> None:
     """Cells of several types, two columns of one name, an infinite number."""
-    target = np.arange(8) < 2  # noqa: PLR2004 - two rows
+    target = np.arange(8) < 2
     with pytest.raises(SchemaError, match=r"columns\.odd must have cells of one type"):
         sampler().fit_resample(pd.DataFrame({"odd": [1, "a", {}, 2.0, [], "b", 3, 4]}), target)
     with pytest.raises(SchemaError, match="different names, got twice"):
@@ -178,7 +179,7 @@ def test_a_record_can_keep_part_of_its_parent() -> None:
     own = sampler(redraw=0.2, reach=None)
     more, _ = own.fit_resample(features, labels())
     kept = more[ROWS:] == features[own.sample_indices_[ROWS:]]
-    assert 0.6 < kept.mean() < 0.9  # noqa: PLR2004 - 80 %, and chance
+    assert 0.6 < kept.mean() < 0.9
     assert not kept.all(axis=1).any()
 
 
@@ -195,7 +196,7 @@ def test_numbers_stay_near_their_parents() -> None:
 def test_sparse_features_come_back_sparse() -> None:
     """The same rows as from the dense matrix, in the same format."""
     dense = np.random.default_rng(0).normal(size=(30, 3)) * (np.arange(3) > 0)
-    target = np.arange(30) < 5  # noqa: PLR2004 - five rows
+    target = np.arange(30) < 5
     more, _ = sampler().fit_resample(sparse.csc_matrix(dense), target)
     assert isinstance(more, sparse.csc_matrix)
     np.testing.assert_array_equal(more.toarray(), sampler().fit_resample(dense, target)[0])
