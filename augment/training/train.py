@@ -74,7 +74,7 @@ def train_models(
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
     trained = {}
     for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if recipe.fits(layout):
+        if recipe.fits(layout) and recipe.name not in trained:
             watcher.on_stage(f"training {recipe.name} on {device}")
             data = (train, heldout, device)
             trained[recipe.name] = _train(recipe, layout, config, data, watcher.on_epoch)

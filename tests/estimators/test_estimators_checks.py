@@ -8,9 +8,10 @@ import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator
 
 from augment.estimators import AutoencoderSampler
-from augment.training import DenoiserConfig, TrainConfig
+from augment.training import TrainConfig
+from augment.training.config import MakerConfig
 
-SHORT = TrainConfig(models=("denoiser",), max_steps=4, block_rows=512, denoiser=DenoiserConfig(hidden=16))
+SHORT = TrainConfig(models=("maker",), max_steps=4, block_rows=512, maker=MakerConfig(hidden=16))
 CHECKS = [
     pytest.param(estimator, check, id=check.func.__name__)
     for estimator, check in estimator_checks_generator(AutoencoderSampler(random_state=0, config=SHORT))

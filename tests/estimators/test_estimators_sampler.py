@@ -18,10 +18,11 @@ from sklearn.preprocessing import OneHotEncoder
 
 from augment.errors import SchemaError
 from augment.estimators import AutoencoderSampler
-from augment.training import DenoiserConfig, TrainConfig
+from augment.training import TrainConfig
+from augment.training.config import MakerConfig
 
 ROWS, RARE = 60, 9
-SHORT = TrainConfig(models=("denoiser",), max_steps=6, block_rows=64, denoiser=DenoiserConfig(hidden=16))
+SHORT = TrainConfig(models=("maker",), max_steps=6, block_rows=64, maker=MakerConfig(hidden=16))
 
 
 def sampler(**changes: Any) -> AutoencoderSampler:
