@@ -166,7 +166,7 @@ def test_unfit_features_are_errors_that_name_the_column() -> None:
     target = np.arange(8) < 2
     with pytest.raises(SchemaError, match=r"columns\.odd must have cells of one type"):
         sampler().fit_resample(pd.DataFrame({"odd": [1, "a", {}, 2.0, [], "b", 3, 4]}), target)
-    with pytest.raises(SchemaError, match="different names, got twice"):
+    with pytest.raises(SchemaError, match="different names, got 'twice'"):
         sampler().fit_resample(pd.DataFrame(np.zeros((8, 2)), columns=["twice", "twice"]), target)
     with pytest.raises(ValueError, match="inf"):
         sampler().fit_resample(np.full((8, 1), np.inf), target)
