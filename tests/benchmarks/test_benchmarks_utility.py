@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from utility.methods import OURS
 from utility.page import page
 from utility.ranks import Contest, contests, mean_ranks
