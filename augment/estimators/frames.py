@@ -128,16 +128,15 @@ def part_of_the_way(
     """
     columns = [made.iloc[:, place].copy() for place in range(made.shape[1])]
     for column in schema.columns:
-        if not isinstance(column, IntegerColumn | NumberColumn):
+        place = position_of(column.name) if column.name != CLASS else None
+        if place is None or real.dtypes.iloc[place].kind not in "iuf":
             continue
-        place = position_of(column.name)
         start, end = (side.iloc[:, place].to_numpy(np.float64, na_value=np.nan) for side in (real, made))
         between = start + way * (end - start)
-        decimals = 0 if isinstance(column, IntegerColumn) else column.decimals
+        decimals = column.decimals if isinstance(column, NumberColumn) else 0
         rounded = between if decimals is None else np.round(between, decimals)
         there = ~np.isnan(between) & (start != end)
-        columns[place][there] = rounded[there]
-        columns[place] = columns[place].astype(real.dtypes.iloc[place])
+        columns[place][there] = pd.Series(rounded[there]).astype(real.dtypes.iloc[place]).array
     return _framed(columns, made.columns)
 
 
