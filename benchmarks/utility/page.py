@@ -55,7 +55,8 @@ def page(
         "## Where augmentation helps and where it hurts\n\nMean gain over doing nothing (sets on which it "
         "is worse); of log loss, how much lower it is.\n\n" + _gains(held, augmenting),
         "## When not to use it\n\n" + _advice(held),
-        "## Seconds to augment once\n\n" + _seconds(cells, methods),
+        "## Seconds to augment once\n\nWall clock, one thread, whatever else the machine did.\n\n"
+        + _seconds(cells, methods),
         "## All figures\n\nMean over the folds, and their standard deviation.\n\n" + _figures(held, methods),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
