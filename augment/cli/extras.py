@@ -23,6 +23,7 @@ _EXTRAS = {
     "sklearn": "evaluate",
     "plotly": "evaluate",
     "pandas": "evaluate",
+    "imblearn": "estimators",
 }
 
 

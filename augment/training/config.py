@@ -21,7 +21,7 @@ __all__ = [
     "override",
 ]
 
-ModelName = Literal["vae", "denoiser"]
+ModelName = Literal["vae", "denoiser", "maker"]
 
 
 class _Settings(BaseModel):
@@ -113,7 +113,7 @@ class TrainConfig(_Settings):
     Attributes:
         seed: Of all randomness; the same seed on the same device gives the same weights.
         device: `auto` is a GPU where there is one.
-        models: What to train.
+        models: What to train; `denoiser` has a maker, and `maker` is that alone.
         epochs: At most; None: by the number of rows. One pass over the rows, or a twentieth of
             `max_steps` where a pass is longer.
         max_steps: At most; None: by the number of rows and the cost of a step.

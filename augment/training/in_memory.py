@@ -64,9 +64,22 @@ class _TorchGraph:
 
 
 def fit_engine(
-    table: pa.Table, schema: Schema, config: TrainConfig, watcher: Watcher | None = None
+    table: pa.Table,
+    schema: Schema,
+    config: TrainConfig,
+    watcher: Watcher | None = None,
+    *,
+    repeats: NDArray[np.int64] | None = None,
 ) -> Engine:
     """Learn a table and return what the runtime's operations run on.
+
+    Args:
+        table: The records.
+        schema: Their columns.
+        config: How to train.
+        watcher: Is told of stages and epochs.
+        repeats: How often each record counts in training, at least once; None: once. The encoding is
+            that of the records counted once.
 
     Raises:
         SchemaError: The table does not fit the schema.
@@ -75,7 +88,7 @@ def fit_engine(
     table = conform(table, schema)
     codec = Codec.fit(table, schema)
     encoded, _ = codec.encode(table)
-    trained = train_models(encoded, codec.layout, config, watcher or Watcher())
+    trained = train_models(encoded, codec.layout, config, watcher or Watcher(), repeats)
     return engine_of(codec, [model.finished for model in trained.values()], config.block_rows)
 
 

@@ -17,6 +17,10 @@ from augment.training.split import split_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from augment.data.layout import Encoded, Layout
     from augment.models import Trainable
     from augment.training.config import TrainConfig
@@ -41,9 +45,21 @@ class Trained:
 
 
 def train_models(
-    encoded: Encoded, layout: Layout, config: TrainConfig, watcher: Watcher
+    encoded: Encoded,
+    layout: Layout,
+    config: TrainConfig,
+    watcher: Watcher,
+    repeats: NDArray[np.int64] | None = None,
 ) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
+
+    Args:
+        encoded: The records.
+        layout: Their shape.
+        config: How to train.
+        watcher: Is told of stages and epochs.
+        repeats: How often each record counts, at least once, shape (rows,); None: once. A record is
+            either trained on or held out, however often it counts.
 
     Returns:
         By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays.
@@ -55,14 +71,18 @@ def train_models(
     device = choose_device(config)
     split = split_rows(len(encoded.tokens), config.holdout, config.seed)
     records = Batch.from_encoded(encoded)
-    train, heldout = records.rows(split.train), records.rows(split.heldout)
+    train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
     trained = {}
     for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if recipe.fits(layout):
+        if recipe.fits(layout) and recipe.name not in trained:
             watcher.on_stage(f"training {recipe.name} on {device}")
             data = (train, heldout, device)
             trained[recipe.name] = _train(recipe, layout, config, data, watcher.on_epoch)
     return trained
+
+
+def _repeated(rows: Tensor, repeats: NDArray[np.int64] | None) -> Tensor:
+    return rows if repeats is None else rows.repeat_interleave(torch.from_numpy(repeats)[rows])
 
 
 def choose_device(config: TrainConfig) -> torch.device:

@@ -17,6 +17,7 @@ __all__ = ["RECIPES", "Finished", "Recipe"]
 RECIPES: dict[ModelName, tuple[Recipe, ...]] = {
     "vae": (VaeRecipe(),),
     "denoiser": (MakerRecipe(), DenoiserRecipe()),
+    "maker": (MakerRecipe(),),
 }
 """What each name in `TrainConfig.models` trains: the denoiser is one network that makes records column by
 column and one that restores them whole."""

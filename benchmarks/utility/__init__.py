@@ -1,0 +1,1 @@
+"""What augmentation does for classifiers of few and imbalanced rows: `python -m utility`."""
