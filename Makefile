@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-imputation bench-utility clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-utility clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -81,6 +81,9 @@ $(PEERS)/.installed: pyproject.toml
 
 bench-fidelity: $(VENV)/.installed $(PEERS)/.installed ## Compare with peers on real data; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fidelity $(BENCH_ARGS)
+
+bench-conditions: $(VENV)/.installed ## Does the rest of a record follow its conditions? On Adult
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python benchmarks/conditions.py $(BENCH_ARGS)
 
 bench-imputation: $(VENV)/.installed ## Compare filling gaps with others on real data; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m imputation $(BENCH_ARGS)

@@ -73,15 +73,19 @@ class MakerConfig(_ModelConfig):
     """The part of the denoiser that makes records column by column.
 
     Attributes:
+        blur_rows: As in every model; None: by the number of rows.
         weight_sets: How many columns have hidden layers of their own; None: by the number of rows.
+        weight_average: Decay of the average of the weights. Each step sees few rows of a column, so that
+            the weights are noisy and their average is a long one.
         condition_share: Share of the training records that are given some columns from the start.
     """
 
     layers: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    blur_rows: float = Field(default=5.0, ge=0)
+    blur_rows: float | None = Field(default=None, ge=0)  # type: ignore[assignment] # None: by the rows
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     weight_sets: int | None = Field(default=None, ge=1, le=1024)
+    weight_average: float = Field(default=0.999, ge=0, lt=1)
     condition_share: float = Field(default=0.3, ge=0, le=1)
 
 

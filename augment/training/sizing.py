@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from augment.data.layout import Layout
     from augment.training.config import TrainConfig
 
-__all__ = ["Schedule", "hidden_width", "latent_width", "mixture_components", "schedule_for", "weight_sets"]
+__all__ = [
+    "Schedule",
+    "blur_rows",
+    "hidden_width",
+    "latent_width",
+    "mixture_components",
+    "schedule_for",
+    "weight_sets",
+]
 
 _PASSES = 60
 _MIN_STEPS, _MAX_STEPS = 1200, 3000
@@ -21,6 +29,7 @@ _EPOCHS_OF_LONG_PASSES = 20
 _MAX_MIXTURE_COMPONENTS = 50
 _LEAST_WIDTH, _SMALL_ARRAY = 128, 32
 _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
+_BLUR = 0.7
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
 
 
@@ -68,6 +77,15 @@ def hidden_width(wanted: int | None, layout: Layout, rows: int, *, widest: int) 
     least = _LEAST_WIDTH if layout.array_width < _SMALL_ARRAY else 2 * _LEAST_WIDTH
     share = 1 if rows >= _MANY_ROWS else 2 if rows >= _SOME_ROWS else 4
     return max(least, widest // share)
+
+
+def blur_rows(wanted: float | None, rows: int) -> float:
+    """Return over how many rows to each side the targets of ordered columns are blurred: 0.7 sqrt(rows).
+
+    Measured, AUC of a detector by rows blurred: 1,350 rows, 5: .72, 20: .55, 40: .56, 80: .69; 3,060 rows,
+    5: .53, 20: .52, 80: .50; 14,860 rows, 5: .60, 100: .597, 250: .61.
+    """
+    return _BLUR * math.sqrt(rows) if wanted is None else wanted
 
 
 def weight_sets(wanted: int | None, rows: int) -> int:

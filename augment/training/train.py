@@ -113,7 +113,7 @@ def _train(
         schedule=schedule_for(config, model, len(train)),
         learning_rate=recipe.learning_rate(config),
         weight_decay=config.weight_decay,
-        weight_average=config.weight_average,
+        weight_average=recipe.weight_average(config),
         seed=config.seed,
         on_epoch=on_epoch,
     )

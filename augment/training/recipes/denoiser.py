@@ -54,6 +54,10 @@ class DenoiserRecipe:
         """Return its highest learning rate."""
         return config.denoiser.learning_rate
 
+    def weight_average(self, config: TrainConfig) -> float:
+        """Return the decay of the average of its weights."""
+        return config.weight_average
+
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
         """Return its graph."""
         del train, config

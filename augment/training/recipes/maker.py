@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from augment.bundle import Stepwise
 from augment.models import Maker, MakerOptions, generation_graphs
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import hidden_width, weight_sets
+from augment.training.sizing import blur_rows, hidden_width, weight_sets
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ class MakerRecipe:
             layers=chosen.layers,
             weight_sets=weight_sets(chosen.weight_sets, rows),
             dropout=chosen.dropout,
-            blur=chosen.blur_rows / rows,
+            blur=blur_rows(chosen.blur_rows, rows) / rows,
             condition_share=chosen.condition_share,
         )
         return Maker(layout, options, generator)
@@ -46,6 +46,10 @@ class MakerRecipe:
     def learning_rate(self, config: TrainConfig) -> float:
         """Return its highest learning rate."""
         return config.maker.learning_rate
+
+    def weight_average(self, config: TrainConfig) -> float:
+        """Return the decay of the average of its weights."""
+        return config.maker.weight_average
 
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
         """Return its graphs."""

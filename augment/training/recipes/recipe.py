@@ -58,6 +58,10 @@ class Recipe(Protocol):
         """Return its highest learning rate."""
         ...
 
+    def weight_average(self, config: TrainConfig) -> float:
+        """Return the decay of the average of its weights."""
+        ...
+
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
         """Do what is left to do after training; all is on the CPU."""
         ...

@@ -54,6 +54,10 @@ class VaeRecipe:
         """Return its highest learning rate."""
         return config.vae.learning_rate
 
+    def weight_average(self, config: TrainConfig) -> float:
+        """Return the decay of the average of its weights."""
+        return config.weight_average
+
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
         """Fit the prior and return the graphs."""
         assert isinstance(model, Vae)  # noqa: S101 - made by `make`
