@@ -59,6 +59,7 @@ class Maker:
         self.block_rows = engine.block_rows
         sizes = engine.codec.layout.vocab_sizes
         self._widths = [max(sizes[column] for column in columns) for columns in plan.groups]
+        self._nothing: NDArray[np.float32] | None = None
         self._free = [Bounds.free((self.block_rows, width)) for width in self._widths]
 
     @property
@@ -108,8 +109,11 @@ class Maker:
     ) -> Encoded:
         """Make the columns group by group."""
         state = self._start(made)
-        for group in groups:
-            state, _ = self._step(state, group, made, wish, uniforms)
+        *before, last = groups
+        for group in before:
+            self._step(state, group, made, wish, uniforms)
+            state = self._absorbed(state, group, made)
+        self._step(state, last, made, wish, uniforms)
         return Encoded(made.tokens, made.residuals, np.zeros((self.block_rows, 0), np.float32))
 
     def _uniforms(
@@ -124,9 +128,14 @@ class Maker:
         return token_u, residual_u
 
     def _start(self, made: _Draft) -> NDArray[np.float32]:
-        """Return the state that the given cells leave."""
+        """Return the state that the given cells leave; where none is, always the same one."""
+        if self._nothing is not None and not made.given.any():
+            return self._nothing
         inputs = {"tokens": made.tokens, "residuals": made.residuals, "observed": made.given}
-        return self._run("start", inputs)["state"]
+        state = self._run("start", inputs)["state"]
+        if not made.given.any():
+            self._nothing = state
+        return state
 
     def _step(
         self,
@@ -135,24 +144,25 @@ class Maker:
         made: _Draft,
         wish: Wish,
         uniforms: tuple[NDArray[np.float32], NDArray[np.float32]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Draw some columns at once; returns the state after them, and the log mass of what was allowed."""
+    ) -> NDArray[np.float32]:
+        """Draw some columns at once; returns the log mass of what was allowed."""
         log_mass = np.zeros(self.block_rows, np.float32)
-        open_columns = [column for column in group if not made.given[:, column].all()]
-        for column in open_columns:
+        for column in made.open(group):
             drawn = self._draw(state, column, wish, [uniform[:, column] for uniform in uniforms])
             fresh = 1 - made.given[:, column]
             made.take(column, drawn, fresh)
             log_mass += drawn["log_mass"] * fresh
-        for column in open_columns:
-            state = self._absorbed(state, column, made)
-        return state, log_mass
+        return log_mass
 
-    def _absorbed(self, state: NDArray[np.float32], column: int, made: _Draft) -> NDArray[np.float32]:
-        """Return the state after the made cells of a column."""
-        cells = {"tokens": made.tokens[:, column], "residuals": made.residuals[:, column]}
-        inputs = {"state": state, "column": _one(column), "fresh": 1 - made.given[:, column]}
-        return self._run("absorb", inputs | cells)["next_state"]
+    def _absorbed(
+        self, state: NDArray[np.float32], group: tuple[int, ...], made: _Draft
+    ) -> NDArray[np.float32]:
+        """Return the state after the made cells of some columns."""
+        for column in made.open(group):
+            cells = {"tokens": made.tokens[:, column], "residuals": made.residuals[:, column]}
+            inputs = {"state": state, "column": _one(column), "fresh": 1 - made.given[:, column]}
+            state = self._run("absorb", inputs | cells)["next_state"]
+        return state
 
     def _draw(
         self, state: NDArray[np.float32], column: int, wish: Wish, uniforms: list[NDArray[np.float32]]
@@ -189,8 +199,8 @@ class Maker:
             uniforms = self._uniforms(f"candidate_{number}_", seed, block)
             state, log_mass = self._start(made), np.zeros(self.block_rows, np.float32)
             for column in columns:
-                state, step_mass = self._step(state, (column,), made, wish, uniforms)
-                log_mass += step_mass
+                log_mass += self._step(state, (column,), made, wish, uniforms)
+                state = self._absorbed(state, (column,), made)
             candidates.append(made)
             masses.append(log_mass)
         choice_u = noise("choice_u", (self.block_rows,), seed=seed, block=block, sampler=self._sampler)
@@ -217,6 +227,10 @@ class _Draft:
     tokens: NDArray[np.int32]
     residuals: NDArray[np.float32]
     given: NDArray[np.float32]
+
+    def open(self, group: Iterable[int]) -> list[int]:
+        """Return those of some columns that have a cell to be made."""
+        return [column for column in group if not self.given[:, column].all()]
 
     def take(self, column: int, drawn: Mapping[str, NDArray[Any]], fresh: NDArray[np.float32]) -> None:
         """Write the drawn cells where they are to be made."""
