@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 _NOTHING = "nothing"
+_HARDLY, _EVEN = 0.005, 0.5
 _INTRODUCTION = """\
 # What augmentation does for classifiers of few and imbalanced rows
 
@@ -135,18 +136,20 @@ def _advice(held: Sequence[Contest]) -> str:
             own = [one for one in held if (one.classifier, one.metric) == (classifier, metric)]
             gains = np.array([one.gain(OURS, _NOTHING)[0] for one in own])
             worse, mean = int((gains < 0).sum()), float(gains.mean())
-            verdict = (
-                "**do not augment**"
-                if mean < 0 and 2 * worse > len(gains)
-                else "augment"
-                if mean > 0 and 2 * worse < len(gains)
-                else "it depends: try both"
-            )
+            verdict = _verdict(mean, worse / len(gains))
             lines.append(
                 f"- {classifier}, judged by {metric}: {verdict}; worse than doing nothing on {worse} of "
                 f"{len(gains)} sets, {mean:+.3f} in the mean, {gains.min():+.3f} at worst."
             )
     return "\n".join(lines)
+
+
+def _verdict(gain: float, share_worse: float) -> str:
+    if abs(gain) < _HARDLY:
+        return "hardly a difference"
+    if share_worse == _EVEN or (gain > 0) == (share_worse > _EVEN):
+        return "it depends: try both"
+    return "augment" if gain > 0 else "**do not augment**"
 
 
 def _seconds(cells: Mapping[Cell, Mapping[str, Any]], methods: tuple[str, ...]) -> str:
