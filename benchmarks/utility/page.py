@@ -9,7 +9,7 @@ import numpy as np
 from utility.classifiers import METRICS
 from utility.datasets import TUNING
 from utility.methods import OURS
-from utility.ranks import mean_ranks
+from utility.ranks import mean_ranks, rank_gap
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 _NOTHING = "nothing"
+_HARDLY, _EVEN = 0.005, 0.5
 _INTRODUCTION = """\
 # What augmentation does for classifiers of few and imbalanced rows
 
@@ -49,6 +50,7 @@ def page(
         _INTRODUCTION.format(ours=OURS, tuning=", ".join(TUNING), folds=folds, **about),
         "## Mean ranks of the augmenting methods, 1 the best\n\nAll sets:\n\n" + _ranks(held, augmenting),
         "Without the sets that the defaults were chosen on:\n\n" + _ranks(unseen, augmenting),
+        _gaps(held, augmenting),
         "With doing nothing among them, all sets:\n\n" + _ranks(held, methods),
         f"## {OURS} beside each other method\n\nWins and losses over the {_contests_a_set(held)} pairs of "
         "classifier and metric of each set.\n\n" + _duels(held, methods),
@@ -92,14 +94,24 @@ def _ranks(held: Sequence[Contest], methods: tuple[str, ...]) -> str:
     return _table(["method", *ranks], rows)
 
 
+def _gaps(held: Sequence[Contest], methods: tuple[str, ...]) -> str:
+    lines = []
+    for other in methods:
+        if other != OURS:
+            gap, low, high = rank_gap(held, methods, (OURS, other))
+            lines.append(f"- {OURS} less {other}: {gap:+.2f} ({low:+.2f} to {high:+.2f})")
+    head = "Differences of mean ranks, below 0 where ours is better, and where 95 % of them lie when the sets"
+    return f"{head} are drawn again:\n\n" + "\n".join(lines)
+
+
 def _duels(held: Sequence[Contest], methods: tuple[str, ...]) -> str:
     others = [method for method in methods if method != OURS]
     rows = []
-    for problem in dict.fromkeys(contest.problem for contest in held):
-        own = [contest for contest in held if contest.problem == problem]
+    groups = {_marked(one.problem): [two for two in held if two.problem == one.problem] for one in held}
+    for title, own in (groups | {"all": list(held)}).items():
         gains = [[contest.gain(OURS, other)[0] for contest in own] for other in others]
         counts = [f"{sum(g > 0 for g in gain)} : {sum(g < 0 for g in gain)}" for gain in gains]
-        rows.append([_marked(problem), *counts])
+        rows.append([title, *counts])
     return _table(["set", *(f"against {other}" for other in others)], rows)
 
 
@@ -124,18 +136,20 @@ def _advice(held: Sequence[Contest]) -> str:
             own = [one for one in held if (one.classifier, one.metric) == (classifier, metric)]
             gains = np.array([one.gain(OURS, _NOTHING)[0] for one in own])
             worse, mean = int((gains < 0).sum()), float(gains.mean())
-            verdict = (
-                "**do not augment**"
-                if mean < 0 and 2 * worse > len(gains)
-                else "augment"
-                if mean > 0 and 2 * worse < len(gains)
-                else "it depends: try both"
-            )
+            verdict = _verdict(mean, worse / len(gains))
             lines.append(
                 f"- {classifier}, judged by {metric}: {verdict}; worse than doing nothing on {worse} of "
                 f"{len(gains)} sets, {mean:+.3f} in the mean, {gains.min():+.3f} at worst."
             )
     return "\n".join(lines)
+
+
+def _verdict(gain: float, share_worse: float) -> str:
+    if abs(gain) < _HARDLY:
+        return "hardly a difference"
+    if share_worse == _EVEN or (gain > 0) == (share_worse > _EVEN):
+        return "it depends: try both"
+    return "augment" if gain > 0 else "**do not augment**"
 
 
 def _seconds(cells: Mapping[Cell, Mapping[str, Any]], methods: tuple[str, ...]) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from utility.runner import Cell
 
-__all__ = ["Contest", "contests", "mean_ranks"]
+__all__ = ["Contest", "contests", "mean_ranks", "rank_gap"]
+
+_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,21 @@ def mean_ranks(held: Collection[Contest], methods: Collection[str]) -> dict[str,
     """Return each method's mean rank."""
     ranks = [contest.ranks(methods) for contest in held]
     return {method: float(np.mean([one[method] for one in ranks])) for method in methods}
+
+
+def rank_gap(
+    held: Collection[Contest], methods: Collection[str], pair: tuple[str, str]
+) -> tuple[float, float, float]:
+    """Return by how much the mean rank of the first of a pair is above the second's, and its 95 % interval.
+
+    The interval is that of other data sets such as these: sets are drawn again with replacement.
+    """
+    problems = list(dict.fromkeys(contest.problem for contest in held))
+    gaps: defaultdict[str, list[float]] = defaultdict(list)
+    for contest in held:
+        ranks = contest.ranks(methods)
+        gaps[contest.problem].append(ranks[pair[0]] - ranks[pair[1]])
+    means = np.array([np.mean(gaps[problem]) for problem in problems])
+    drawn = np.random.default_rng(0).integers(len(means), size=(_DRAWS, len(means)))
+    low, high = np.quantile(means[drawn].mean(axis=1), [0.025, 0.975])
+    return float(means.mean()), float(low), float(high)

@@ -8,7 +8,7 @@ import pytest
 
 from utility.methods import OURS
 from utility.page import page
-from utility.ranks import Contest, contests, mean_ranks
+from utility.ranks import Contest, contests, mean_ranks, rank_gap
 from utility.runner import Cell, finished
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def test_more_precision_is_better_and_less_log_loss() -> None:
     held = contests(cells(), METHODS)
     assert {contest.metric for contest in held} == {"average precision", "balanced accuracy", "log loss"}
     assert mean_ranks(held, METHODS) == {"nothing": 3, "SMOTE": 2, OURS: 1}
+    assert rank_gap(held, METHODS, (OURS, "nothing")) == (-2, -2, -2)
     for contest in held:
         assert contest.gain(OURS, "nothing") == pytest.approx((0.2, 0))
 
