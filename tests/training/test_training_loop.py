@@ -128,8 +128,8 @@ def test_a_loss_that_is_not_finite_stops_training_with_advice() -> None:
 
 def test_extreme_arrays_stop_training_with_advice() -> None:
     """Infinite array elements are noticed as a loss that is not finite."""
-    train, heldout = batches()
-    layout = encoded_table("mixed tables")[0]
+    layout, encoded = encoded_table("mixed", rows=80)
+    train, heldout = Batch.from_encoded(encoded), Batch.from_encoded(encoded).rows(torch.arange(8))
     model = Vae(layout, VaeOptions(latent_dim=2, hidden=8), torch.Generator().manual_seed(0))
     spoilt = Batch(train.tokens, train.residuals, train.arrays * torch.inf)
     with pytest.raises(TrainingError, match="finite"):
