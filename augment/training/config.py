@@ -73,6 +73,7 @@ class MakerConfig(_ModelConfig):
     """The part of the denoiser that makes records column by column.
 
     Attributes:
+        layers: Hidden layers of each column; None: by the number of rows.
         blur_rows: As in every model; None: by the number of rows.
         weight_sets: How many columns have hidden layers of their own; None: by the number of rows.
         weight_average: Decay of the average of the weights. Each step sees few rows of a column, so that
@@ -80,7 +81,7 @@ class MakerConfig(_ModelConfig):
         condition_share: Share of the training records that are given some columns from the start.
     """
 
-    layers: int = Field(default=1, ge=1, le=16)
+    layers: int | None = Field(default=None, ge=1, le=16)  # type: ignore[assignment] # None: by the rows
     dropout: float = Field(default=0.1, ge=0, lt=1)
     blur_rows: float | None = Field(default=None, ge=0)  # type: ignore[assignment] # None: by the rows
     learning_rate: float = Field(default=2e-3, gt=0, le=1)

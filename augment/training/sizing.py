@@ -17,6 +17,7 @@ __all__ = [
     "blur_rows",
     "hidden_width",
     "latent_width",
+    "maker_layers",
     "mixture_components",
     "schedule_for",
     "weight_sets",
@@ -29,7 +30,7 @@ _EPOCHS_OF_LONG_PASSES = 20
 _MAX_MIXTURE_COMPONENTS = 50
 _LEAST_WIDTH, _SMALL_ARRAY = 128, 32
 _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
-_BLUR = 0.7
+_BLUR, _PLENTY_OF_ROWS = 0.7, 20_000
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
 
 
@@ -86,6 +87,15 @@ def blur_rows(wanted: float | None, rows: int) -> float:
     5: .53, 20: .52, 80: .50; 14,860 rows, 5: .60, 100: .597, 250: .61.
     """
     return _BLUR * math.sqrt(rows) if wanted is None else wanted
+
+
+def maker_layers(wanted: int | None, rows: int) -> int:
+    """Return how many hidden layers each column has: 2, or 1 where there are 20,000 rows.
+
+    Measured, AUC of a detector by 1 and 2 layers: 14,860 rows .602 and .585, 3,060 rows .516 and .511,
+    29,300 rows no difference, at a third more time to sample.
+    """
+    return wanted or (1 if rows >= _PLENTY_OF_ROWS else 2)
 
 
 def weight_sets(wanted: int | None, rows: int) -> int:

@@ -35,7 +35,7 @@ def real() -> pa.Table:
 @pytest.fixture(scope="module")
 def engine(real: pa.Table) -> Engine:
     """A maker that was trained for a moment; small blocks, so that tests cross their edges."""
-    config = TrainConfig(models=("maker",), max_steps=300, block_rows=BLOCK, device="cpu")
+    config = TrainConfig(models=("maker",), max_steps=1200, block_rows=BLOCK, device="cpu")
     return fit_engine(real, detect_schema(real, target="class"), config)
 
 

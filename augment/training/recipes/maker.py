@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from augment.bundle import Stepwise
 from augment.models import Maker, MakerOptions, generation_graphs
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import blur_rows, hidden_width, weight_sets
+from augment.training.sizing import blur_rows, hidden_width, maker_layers, weight_sets
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class MakerRecipe:
         chosen = config.maker
         options = MakerOptions(
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
-            layers=chosen.layers,
+            layers=maker_layers(chosen.layers, rows),
             weight_sets=weight_sets(chosen.weight_sets, rows),
             dropout=chosen.dropout,
             blur=blur_rows(chosen.blur_rows, rows) / rows,
