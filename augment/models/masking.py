@@ -7,12 +7,14 @@ from torch import Tensor
 
 __all__ = ["cells_before", "cells_to_restore"]
 
+_CONDITIONS_SHARE, _MOST_CONDITIONS = 0.5, 3
+
 
 def cells_before(rows: int, order: Tensor, condition_share: float, generator: torch.Generator) -> Tensor:
     """Choose what is given where one column is asked for: float32, (N, C asked for, C given or not).
 
     The columns before it in the order of generation are, and of a share of the records any others as
-    well: conditions, or cells that are not to be imputed.
+    well: half of them up to 3, as conditions are, the rest any number, as cells are that are not imputed.
 
     Args:
         rows: N.
@@ -24,8 +26,11 @@ def cells_before(rows: int, order: Tensor, condition_share: float, generator: to
     place = torch.empty_like(order)
     place[order] = torch.arange(columns, device=device)
     before = place.unsqueeze(0) < place.unsqueeze(1)
-    uniform = torch.rand((rows, columns, 2), generator=generator, device=device)
-    count = _few_or_many(uniform[:, :, :1], columns) * (uniform[:, :, 1:] < condition_share)
+    uniform = torch.rand((rows, columns, 3), generator=generator, device=device)
+    asked_for = (1 + (uniform[:, :, :1] * _MOST_CONDITIONS).floor()).clamp(max=columns - 1)
+    any_number = _few_or_many(uniform[:, :, :1], columns)
+    count = torch.where(uniform[:, :, 1:2] < _CONDITIONS_SHARE, asked_for, any_number)
+    count = count * (uniform[:, :, 2:] < condition_share)
     given = _any(count, generator) & ~torch.eye(columns, dtype=torch.bool, device=device)
     return (before | given).float()
 
