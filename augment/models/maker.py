@@ -49,7 +49,7 @@ class MakerOptions:
     weight_sets: int = 32
     dropout: float = 0.1
     blur: float = 0.0
-    condition_share: float = 0.3
+    condition_share: float = 0.6
 
 
 class Maker(Trainable):

@@ -87,7 +87,7 @@ class MakerConfig(_ModelConfig):
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     weight_sets: int | None = Field(default=None, ge=1, le=1024)
     weight_average: float = Field(default=0.999, ge=0, lt=1)
-    condition_share: float = Field(default=0.3, ge=0, le=1)
+    condition_share: float = Field(default=0.6, ge=0, le=1)
 
 
 class DenoiserConfig(_ModelConfig):
