@@ -28,8 +28,8 @@ BLOCK = 32
 
 @pytest.fixture(scope="module")
 def real() -> pa.Table:
-    """240 records of every kind but arrays."""
-    return every_kind().drop_columns(["image", "note"])
+    """1,200 records of every kind but arrays: enough to learn what depends on what."""
+    return every_kind(1200).drop_columns(["image", "note"])
 
 
 @pytest.fixture(scope="module")
