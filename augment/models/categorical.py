@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from augment.models.blocks import linear
 from augment.models.blur import blurred_targets
@@ -26,6 +28,7 @@ _FACTOR_WIDTH = 64
 _START_GAIN = 0.1
 _NEVER = -1e9
 _RAREST = 1e-4
+_FEW_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ class CategoricalHead(nn.Module):
         if self.narrow is not None:
             hidden = self.narrow(hidden)
         if hidden.dim() == 2:  # noqa: PLR2004 - rows, width
-            logits: Tensor = self.logits(hidden)
-            return logits.reshape(-1, *self.shape) + self.never
+            bias = self.logits.bias + self.never.flatten()  # added up once, when onnxruntime loads the graph
+            return functional.linear(hidden, self.logits.weight, bias).reshape(-1, *self.shape)
         weight, bias = self.column_weights()
         own = torch.bmm(hidden.transpose(0, 1), weight.transpose(1, 2)).transpose(0, 1)
         return own + bias + self.never
@@ -149,8 +152,7 @@ class CategoricalHead(nn.Module):
         may end a little below 1 by rounding; what lies past it goes to the column's last token.
         """
         uniform = token_u.index_select(1, self.index).unsqueeze(2)
-        cumulative = torch.softmax(logits, dim=2).cumsum(2)
-        return torch.minimum((cumulative < uniform).sum(2, dtype=torch.int32), self.last)
+        return torch.minimum(_places_of(torch.softmax(logits, dim=2), uniform), self.last)
 
     def mean(self, logits: Tensor, values: Tensor) -> Tensor:
         """Return what cells that are not missing are worth in the mean.
@@ -212,6 +214,29 @@ def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> tuple[T
     every = (logits - top).exp().sum(1, keepdim=True)
     log_mass = (total.log() + peak - every.log() - top).squeeze(1)
     return torch.minimum(drawn, last.to(torch.int32)), log_mass
+
+
+def _places_of(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """Return how many tokens' cumulative probabilities lie below a uniform number: (N, K, V) to (N, K) int32.
+
+    Larger vocabularies go in two steps, because a cumulative sum costs onnxruntime more than the layer that
+    makes the logits: first the run of tokens, of about sqrt(V), then the token of the run.
+    """
+    size = probabilities.shape[2]
+    if size <= _FEW_TOKENS:
+        return (probabilities.cumsum(2) < uniform).sum(2, dtype=torch.int32)
+    tokens = torch.arange(size, device=probabilities.device)
+    length = math.isqrt(size - 1) + 1
+    steps = tokens[:length]
+    ends = (tokens.unsqueeze(1) // length <= steps[: -(-size // length) - 1]).to(probabilities.dtype)
+    before = probabilities @ ends  # cumulative probabilities at the ends of all runs but the last
+    passed = before < uniform
+    run = passed.sum(2, keepdim=True, dtype=torch.int32).long()
+    below = (before * passed).max(2, keepdim=True).values
+    inside = probabilities.gather(2, (run * length + steps).clamp(max=size - 1))
+    upto = (steps.unsqueeze(1) <= steps).to(probabilities.dtype)
+    token = run.squeeze(2) * length + (inside @ upto + below < uniform).sum(2, dtype=torch.int32)
+    return token.to(torch.int32)
 
 
 def _mode(probabilities: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -32,7 +32,7 @@ class Engine:
         graphs: The loaded graphs by role.
         block_rows: How many rows a graph runs on, always.
         stepwise: The samplers that make records column by column.
-        threads: How many blocks of such a sampler are made at once.
+        threads: How many blocks are made at once.
     """
 
     codec: Codec

@@ -55,19 +55,25 @@ def _made_in_steps(
 ) -> Generator[Encoded, None, None]:
     """Yield whole blocks made column by column, several at once."""
     maker = Maker(engine, sampler)
-    threads = min(engine.threads, len(numbers))
     yield from computed_ahead(
-        lambda block: maker.block(wish, seed=seed, block=block), numbers, threads=threads
+        lambda block: maker.block(wish, seed=seed, block=block), numbers, threads=_threads(engine, numbers)
     )
 
 
 def _made_at_once(
     engine: Engine, sampler: str, wish: Wish, seed: int, numbers: range
 ) -> Generator[Encoded, None, None]:
-    """Yield whole blocks made in one go, each by the graph's own threads."""
+    """Yield whole blocks made in one go, several at once."""
     del wish
-    for block in numbers:
-        yield _block(engine, sampler, seed=seed, block=block)
+    yield from computed_ahead(
+        lambda block: _block(engine, sampler, seed=seed, block=block),
+        numbers,
+        threads=_threads(engine, numbers),
+    )
+
+
+def _threads(engine: Engine, numbers: range) -> int:
+    return min(engine.threads, len(numbers))
 
 
 def _block(engine: Engine, sampler: str, *, seed: int, block: int) -> Encoded:

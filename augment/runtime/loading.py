@@ -13,7 +13,7 @@ from augment.runtime.replay import replay
 from augment.runtime.signatures import signature_fault
 
 if TYPE_CHECKING:
-    from augment.bundle import Bundle
+    from augment.bundle import Bundle, Manifest
 
 __all__ = ["load_engine"]
 
@@ -35,10 +35,16 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
     if fault:
         raise BundleCorruptError(bundle.path, fault)
     count = min(available_cpus(), _MOST_THREADS) if threads is None else threads
-    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    by_block = _roles_that_make_blocks(manifest)
     graphs = {
-        role: load_graph(bundle, role, threads=1 if role in in_steps else count) for role in manifest.graphs
+        role: load_graph(bundle, role, threads=1 if role in by_block else count) for role in manifest.graphs
     }
     if replay_golden:
         replay(graphs, bundle.golden(), block_rows=manifest.block_rows)
     return Engine(codec, graphs, manifest.block_rows, manifest.stepwise, count)
+
+
+def _roles_that_make_blocks(manifest: Manifest) -> set[str]:
+    """Return the graphs that samplers run: on one thread each, since several blocks are made at once."""
+    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    return in_steps | {f"{sampler}_sample" for sampler in manifest.samplers}
