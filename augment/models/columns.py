@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from augment.data.layout import Layout
@@ -58,15 +60,16 @@ def must_be_known(layout: Layout) -> Tensor:
     return torch.tensor(first_tokens(layout), dtype=torch.float32)
 
 
-def column_groups(layout: Layout) -> tuple[tuple[int, ...], ...]:
-    """Group columns that are computed side by side, padded to the group's largest vocabulary.
+def column_groups(layout: Layout, columns: Iterable[int] | None = None) -> tuple[tuple[int, ...], ...]:
+    """Group some or all columns: what is computed side by side, padded to the group's largest vocabulary.
 
     A group holds ordered columns or unordered ones, whose vocabularies are at least half its largest;
     those of up to 16 tokens share one. Far fewer operations than one column at a time, at little padding.
     """
     groups: list[list[int]] = []
     sizes, ordered = layout.vocab_sizes, layout.ordered
-    for column in sorted(range(len(sizes)), key=lambda i: (ordered[i], -sizes[i], i)):
+    chosen = range(len(sizes)) if columns is None else columns
+    for column in sorted(chosen, key=lambda i: (ordered[i], -sizes[i], i)):
         largest = groups[-1][0] if groups else column
         fits = 2 * sizes[column] >= sizes[largest] or sizes[largest] <= _SMALL
         if groups and fits and ordered[column] == ordered[largest]:

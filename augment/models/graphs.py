@@ -74,7 +74,7 @@ class _Sample(nn.Module):
         latent = self.prior(*noise[:split])
         token_u, residual_u, *normal = noise[split:]
         array_normal = normal[0] if normal else token_u[:, :0]
-        return _tensors(self.vae.decode(latent).draw(Noise(token_u, residual_u, array_normal)))
+        return _tensors(self.vae.draw(latent, Noise(token_u, residual_u, array_normal)))
 
 
 class _Encode(nn.Module):
@@ -93,7 +93,7 @@ class _Decode(nn.Module):
         self.vae = vae
 
     def forward(self, *latent: Tensor) -> tuple[Tensor, ...]:
-        return _tensors(self.vae.decode(latent[0]).best(missing=True).records)
+        return _tensors(self.vae.decode(latent[0]).records)
 
 
 class _Score(nn.Module):
@@ -106,7 +106,7 @@ class _Score(nn.Module):
     def forward(self, *record: Tensor) -> tuple[Tensor]:
         batch = _record(record)
         posterior = self.vae.encode(batch)
-        return (self.vae.decode(posterior.mean).nll(batch).sum(1) + posterior.divergence(),)
+        return (self.vae.likely(posterior.mean, batch).nll(batch).sum(1) + posterior.divergence(),)
 
 
 class _Denoise(nn.Module):

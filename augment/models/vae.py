@@ -11,7 +11,7 @@ from augment.models.batch import LossParts
 from augment.models.blocks import Trunk, linear
 from augment.models.columns import must_be_known
 from augment.models.embedding import RecordEmbedding
-from augment.models.heads import RecordHead
+from augment.models.staged import StagedHead, best, drawn, given
 from augment.models.trainable import Trainable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
     from augment.models.batch import Batch
-    from augment.models.distribution import RecordDistribution
+    from augment.models.distribution import Best, Noise, RecordDistribution
 
 __all__ = ["Posterior", "Vae", "VaeOptions"]
 
@@ -39,6 +39,8 @@ class VaeOptions:
             so it learns what to do with a category that it has not seen.
         dropout: Rate in the hidden layers.
         blur: How far the targets of ordered columns are blurred in training, in ranks (0 to 1).
+        stages: The columns that the decoder draws first, those that it draws given these, and so on; none:
+            all at once.
     """
 
     latent_dim: int
@@ -49,6 +51,7 @@ class VaeOptions:
     mask_rate: float = 0.05
     dropout: float = 0.0
     blur: float = 0.0
+    stages: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Vae(Trainable):
         self.to_mean = linear(width, latent, generator)
         self.to_scale = linear(width, latent, generator, gain=0.1)
         self.decoder = Trunk(latent, width, layers=options.layers, rate=options.dropout, generator=generator)
-        self.head = RecordHead(layout, width, blur=options.blur, generator=generator)
+        stages = options.stages or (tuple(range(len(layout.names))),)
+        self.head = StagedHead(layout, width, stages=stages, blur=options.blur, generator=generator)
         self.register_buffer("known", must_be_known(layout), persistent=False)
 
     def encode(
@@ -108,16 +112,28 @@ class Vae(Trainable):
         hidden = self.encoder(self.embedding(batch, observed), generator)
         return Posterior(self.to_mean(hidden), self.to_scale(hidden).clamp(-7, 2).exp())
 
-    def decode(self, latent: Tensor, generator: torch.Generator | None = None) -> RecordDistribution:
-        """Return the distribution of the records at `latent` (N, L)."""
-        distribution: RecordDistribution = self.head(self.decoder(latent, generator))
+    def likely(
+        self, latent: Tensor, records: Batch, generator: torch.Generator | None = None
+    ) -> RecordDistribution:
+        """Return the distribution at `latent` (N, L) that tells how likely the records are."""
+        distribution: RecordDistribution = self.head(self.decoder(latent, generator), given(records.tokens))
         return distribution
+
+    def draw(self, latent: Tensor, noise: Noise) -> Batch:
+        """Draw a record at each latent vector (N, L)."""
+        distribution: RecordDistribution = self.head(self.decoder(latent), drawn(noise))
+        return distribution.draw(noise)
+
+    def decode(self, latent: Tensor) -> Best:
+        """Return the records that stand for latent vectors (N, L); cells may come out missing."""
+        distribution: RecordDistribution = self.head(self.decoder(latent), best(missing=True))
+        return distribution.best(missing=True)
 
     def loss(self, batch: Batch, generator: torch.Generator, *, progress: float = 1.0) -> LossParts:
         """Return reconstruction plus `beta` times divergence, in nats a record."""
         posterior = self.encode(batch, self._light_mask(batch, generator), generator)
-        decoded = self.decode(posterior.draw(generator), generator)
-        reconstruction = decoded.nll(batch, blur=self.training).sum(1).mean()
+        likely = self.likely(posterior.draw(generator), batch, generator)
+        reconstruction = likely.nll(batch, blur=self.training).sum(1).mean()
         divergence = posterior.divergence().mean()
         warmth = min(1.0, progress / self.options.warmup) if self.options.warmup > 0 else 1.0
         total = reconstruction + self.options.beta * warmth * divergence

@@ -107,7 +107,7 @@ def _train(
     on_epoch: Callable[[Progress], None],
 ) -> Trained:
     train, heldout, device = data
-    model = recipe.make(layout, config, len(train), torch.Generator().manual_seed(config.seed)).to(device)
+    model = recipe.make(layout, config, train, torch.Generator().manual_seed(config.seed)).to(device)
     options = FitOptions(
         name=recipe.name,
         schedule=schedule_for(config, model, len(train)),

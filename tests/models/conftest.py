@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from augment.data import Layout
     from augment.models import Trainable
 
+
+def in_two_stages(layout: Layout) -> tuple[tuple[int, ...], ...]:
+    """Return every other column, and the rest; all at once where there is one."""
+    columns = tuple(range(len(layout.names)))
+    return tuple(stage for stage in (columns[::2], columns[1::2]) if stage)
+
+
 MAKERS: dict[str, Callable[[Layout, int], Trainable]] = {
     "vae": lambda layout, seed: Vae(
         layout,
-        VaeOptions(latent_dim=3, hidden=16, dropout=0.1, blur=0.05, mask_rate=0.2),
+        VaeOptions(
+            latent_dim=3, hidden=16, dropout=0.1, blur=0.05, mask_rate=0.2, stages=in_two_stages(layout)
+        ),
         torch.Generator().manual_seed(seed),
     ),
     "denoiser": lambda layout, seed: Denoiser(

@@ -31,9 +31,9 @@ class DenoiserRecipe:
         del layout
         return True
 
-    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Denoiser:
+    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Denoiser:
         """Return a new denoiser."""
-        chosen = config.denoiser
+        chosen, rows = config.denoiser, len(train)
         corruption = CorruptionOptions(
             max_swap_rate=chosen.max_swap_rate,
             noise_share=chosen.noise_share,

@@ -30,9 +30,9 @@ class MakerRecipe:
         """Return whether there are no arrays: their elements are not independent of each other."""
         return layout.array_width == 0
 
-    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Maker:
+    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Maker:
         """Return a new maker."""
-        chosen = config.maker
+        chosen, rows = config.maker, len(train)
         options = MakerOptions(
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
             layers=maker_layers(chosen.layers, rows),

@@ -50,8 +50,10 @@ class Recipe(Protocol):
         """Return whether it can learn such records."""
         ...
 
-    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Trainable:
-        """Return a new model for `rows` training rows, its weights drawn from `generator`."""
+    def make(
+        self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator
+    ) -> Trainable:
+        """Return a new model for the training rows, its weights drawn from `generator`."""
         ...
 
     def learning_rate(self, config: TrainConfig) -> float:

@@ -9,6 +9,7 @@ import torch
 from augment.models import GaussianMixture, Prior, StandardNormal, Vae, VaeOptions, vae_graphs
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import hidden_width, latent_width, mixture_components
+from augment.training.stages import choose_stages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,9 +36,9 @@ class VaeRecipe:
         del layout
         return True
 
-    def make(self, layout: Layout, config: TrainConfig, rows: int, generator: torch.Generator) -> Vae:
+    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Vae:
         """Return a new autoencoder."""
-        chosen = config.vae
+        chosen, rows = config.vae, len(train)
         options = VaeOptions(
             latent_dim=latent_width(chosen.latent_dim, layout),
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
@@ -47,6 +48,7 @@ class VaeRecipe:
             mask_rate=chosen.mask_rate,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
+            stages=choose_stages(train.tokens, stages=chosen.stages, generator=generator),
         )
         return Vae(layout, options, generator)
 
