@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
 
-__all__ = ["BestTokens", "CategoricalHead", "draw_tokens"]
+__all__ = ["BestTokens", "CategoricalHead", "count_below", "draw_tokens"]
 
 _MANY_TOKENS = 512
 _FACTOR_WIDTH = 64
@@ -152,7 +152,7 @@ class CategoricalHead(nn.Module):
         may end a little below 1 by rounding; what lies past it goes to the column's last token.
         """
         uniform = token_u.index_select(1, self.index).unsqueeze(2)
-        return torch.minimum(_places_of(torch.softmax(logits, dim=2), uniform), self.last)
+        return torch.minimum(count_below(torch.softmax(logits, dim=2), uniform), self.last)
 
     def mean(self, logits: Tensor, values: Tensor) -> Tensor:
         """Return what cells that are not missing are worth in the mean.
@@ -216,7 +216,7 @@ def draw_tokens(logits: Tensor, log_weights: Tensor, token_u: Tensor) -> tuple[T
     return torch.minimum(drawn, last.to(torch.int32)), log_mass
 
 
-def _places_of(probabilities: Tensor, uniform: Tensor) -> Tensor:
+def count_below(probabilities: Tensor, uniform: Tensor) -> Tensor:
     """Return how many tokens' cumulative probabilities lie below a uniform number: (N, K, V) to (N, K) int32.
 
     Larger vocabularies go in two steps, because a cumulative sum costs onnxruntime more than the layer that

@@ -62,8 +62,8 @@ class GaussianMixture(Prior):
 
     def forward(self, component_u: Tensor, latent_normal: Tensor) -> Tensor:
         """Draw latent vectors."""
-        passed = self.edges < component_u.unsqueeze(1)
-        component = passed.sum(1) if len(self.edges) else torch.zeros_like(component_u, dtype=torch.int64)
+        passed = (self.edges < component_u.unsqueeze(1)).sum(1, dtype=torch.int32)
+        component = passed.long() if len(self.edges) else torch.zeros_like(component_u, dtype=torch.int64)
         roots = self.roots.index_select(0, component)
         spread = (roots @ latent_normal.unsqueeze(2)).squeeze(2)
         return self.means.index_select(0, component) + spread

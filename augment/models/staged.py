@@ -18,7 +18,7 @@ from augment.models.heads import GaussianHead
 from augment.models.within_bin import WithinBin, wide_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StagedHead", "best", "drawn", "given"]
 
-_ECHO_WIDTH = 64
+_ECHO_WIDTH = 32
 _START_SPREAD = 0.5
 _START_GAIN = 0.1
 
@@ -51,15 +51,15 @@ def best(*, missing: bool) -> Choose:
 
 
 class _Echo(nn.Module):
-    """What a group's tokens say to the stages after it: (N, K) to (N, 64), a sum of embeddings."""
+    """What a stage's tokens say to the stages after it: (N, K) to (N, 32), a sum of embeddings."""
 
     offsets: Tensor
 
-    def __init__(self, layout: Layout, group: tuple[int, ...], generator: torch.Generator) -> None:
+    def __init__(self, layout: Layout, columns: tuple[int, ...], generator: torch.Generator) -> None:
         super().__init__()
-        *starts, total = accumulate((layout.vocab_sizes[column] for column in group), initial=0)
+        *starts, total = accumulate((layout.vocab_sizes[column] for column in columns), initial=0)
         self.table = nn.Parameter(torch.empty(total, _ECHO_WIDTH))
-        nn.init.normal_(self.table, 0.0, _START_SPREAD / math.sqrt(len(group)), generator=generator)
+        nn.init.normal_(self.table, 0.0, _START_SPREAD / math.sqrt(len(columns)), generator=generator)
         self.register_buffer("offsets", torch.tensor(starts), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -108,15 +108,13 @@ class StagedHead(nn.Module):
         self.within = WithinBin(layout, width, generator) if wide_columns(layout) else None
         self.arrays = GaussianHead(layout, width, generator) if layout.array_width else None
         heard = groups if self.within is not None or self.arrays is not None else groups[:-1]
-        self.echoes = nn.ModuleList(
-            nn.ModuleList(_Echo(layout, g, generator) for g in stage) for stage in heard
-        )
+        self.echoes = nn.ModuleList(_Echo(layout, _side_by_side(stage), generator) for stage in heard)
         self.listen = nn.ModuleList(
             linear(_ECHO_WIDTH, width, generator, gain=_START_GAIN) for _ in self.echoes
         )
         self.spans = array_spans(layout)
-        side_by_side = torch.tensor([column for stage in groups for group in stage for column in group])
-        self.register_buffer("places", side_by_side.argsort(), persistent=False)
+        columns = torch.tensor([column for stage in groups for column in _side_by_side(stage)])
+        self.register_buffer("places", columns.argsort(), persistent=False)
         self.register_buffer("owners", element_columns(layout), persistent=False)
 
     def forward(self, hidden: Tensor, choose: Choose) -> RecordDistribution:
@@ -128,8 +126,7 @@ class StagedHead(nn.Module):
             logits += told
             if index < len(self.echoes):
                 tokens = [choose(head, one) for head, one in zip(stage, told, strict=True)]
-                for echo, chosen in zip(self.echoes[index], tokens, strict=True):
-                    said = said + echo(chosen)
+                said = said + self.echoes[index](torch.cat(tokens, dim=1))
                 own = hidden + self.listen[index](functional.silu(said))
         empty = hidden[:, :0]
         mean, scale = self.arrays(own) if self.arrays is not None else (empty, empty)
@@ -146,3 +143,7 @@ class StagedHead(nn.Module):
 def _heads(stage: nn.Module) -> tuple[CategoricalHead, ...]:
     """Return a stage's groups; what torch's lists hold is untyped."""
     return tuple(head for head in stage.children() if isinstance(head, CategoricalHead))
+
+
+def _side_by_side(groups: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(column for group in groups for column in group)

@@ -8,6 +8,7 @@ import torch
 
 from augment.models import Batch, Noise
 from augment.models.blur import blurred_targets
+from augment.models.categorical import count_below
 from augment.models.columns import column_groups
 from augment.models.heads import RecordHead
 from tests.models.encoded_tables import TABLES, encoded_table
@@ -143,3 +144,17 @@ def test_blur_makes_a_near_miss_cheaper() -> None:
         losses[token] = [float(ordered.nll(logits, tokens, blur=blur)[0, 0]) for blur in (True, False)]
     assert losses[5][0] < losses[1][0]
     assert losses[5][1] == pytest.approx(losses[1][1])
+
+
+@pytest.mark.parametrize("vocabulary", [1, 5, 32, 33, 49, 100, 121, 500])
+def test_drawing_in_two_steps_is_drawing_in_one(vocabulary: int) -> None:
+    """Whatever the size of the vocabulary, the token is the first whose cumulative probability is reached."""
+    generator = torch.Generator().manual_seed(vocabulary)
+    logits = 3 * torch.randn((400, 2, vocabulary), generator=generator)
+    logits[:, :, 0] = -1e9 if vocabulary > 1 else 0.0
+    probabilities = torch.softmax(logits, dim=2)
+    uniform = torch.rand((400, 2, 1), generator=generator).clamp(min=1e-6, max=1 - 1e-6)
+    wanted = (probabilities.double().cumsum(2) < uniform).sum(2).clamp(max=vocabulary - 1)
+    found = count_below(probabilities, uniform).clamp(max=vocabulary - 1)
+    assert float((found == wanted).float().mean()) > 0.995
+    assert vocabulary == 1 or int(found.min()) > 0
