@@ -44,9 +44,9 @@ class VaeOptions:
     """
 
     latent_dim: int
-    hidden: int = 512
-    layers: int = 2
-    beta: float = 0.1
+    hidden: int = 192
+    layers: int = 3
+    beta: float = 0.25
     warmup: float = 0.2
     mask_rate: float = 0.05
     dropout: float = 0.0

@@ -34,7 +34,7 @@ class _ModelConfig(_Settings):
     """What every model has.
 
     Attributes:
-        hidden: Width of the hidden layers; None: 128 to 512 by the size of the data.
+        hidden: Width of the hidden layers; None: 128 to 512 (the VAE's: to 192) by the size of the data.
         layers: Hidden layers (of the encoder and of the decoder each, for the VAE).
         dropout: Rate in the hidden layers.
         blur_rows: How far the targets of ordered columns are blurred, in rows to each side in the order
@@ -63,7 +63,8 @@ class VaeConfig(_ModelConfig):
     """
 
     latent_dim: int | None = Field(default=None, ge=1, le=1024)
-    beta: float = Field(default=0.1, ge=0, le=100)
+    layers: int = Field(default=3, ge=1, le=16)
+    beta: float = Field(default=0.25, ge=0, le=100)
     warmup: float = Field(default=0.2, ge=0, le=1)
     mask_rate: float = Field(default=0.05, ge=0, lt=1)
     stages: int = Field(default=4, ge=1, le=1024)

@@ -46,8 +46,9 @@ def run_session(session: onnxruntime.InferenceSession, graph: Graph, inputs: Ite
 def check_parity(session: onnxruntime.InferenceSession, graph: Graph, inputs: tuple[Tensor, ...]) -> Outputs:
     """Compare torch and onnxruntime on `inputs`; returns onnxruntime's outputs.
 
-    At least 99.9 % of the tokens must be equal: where two are as likely, the last bit of a float decides.
-    Floats are compared where the tokens beside them are equal, to 1e-4 relative and absolute. Positions
+    At least 99.9 % of the tokens must be equal, or those of all records but one: where two tokens are as
+    likely, the last bit of a float decides, and what is drawn after it hears another token.
+    Floats are compared in records of equal tokens, to 1e-4 relative and absolute. Positions
     inside bins are compared to 1e-3 and for 99.9 % of the cells, because a quotient of small probabilities
     magnifies rounding: where a token has a probability of 1e-4, 1e-7 is a thousandth of its bin.
 
@@ -58,7 +59,7 @@ def check_parity(session: onnxruntime.InferenceSession, graph: Graph, inputs: tu
         port.name: value.numpy() for port, value in zip(graph.outputs, graph.module(*inputs), strict=True)
     }
     found = run_session(session, graph, inputs)
-    equal = np.ones((len(inputs[0]), 1), dtype=bool)
+    equal = np.ones(len(inputs[0]), dtype=bool)
     for port in graph.outputs:  # tokens come first, wherever there are any
         if port.dtype == "int32":
             equal = _compare_tokens(graph, port.name, expected[port.name], found[port.name])
@@ -70,25 +71,26 @@ def check_parity(session: onnxruntime.InferenceSession, graph: Graph, inputs: tu
 def _compare_tokens(
     graph: Graph, name: str, expected: NDArray[Any], found: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """Return which tokens are equal: (N, C)."""
+    """Return of which records all tokens are equal: (N,)."""
     equal: NDArray[np.bool_] = expected == found
+    records = np.asarray(equal.all(axis=1))
     different = int(np.count_nonzero(~equal))
-    if different > _may_differ(equal.size):
+    one_record = len(records) > 1 and np.count_nonzero(~records) == 1
+    if different > _may_differ(equal.size) and not one_record:
         raise ExportError(
-            f"{graph.role}: output {name} must equal torch's in {_EQUAL_TOKENS:.1%} of the cells, got "
-            f"{different} of {equal.size} different at batch size {len(found)}"
+            f"{graph.role}: output {name} must equal torch's in {_EQUAL_TOKENS:.1%} of the cells or in all "
+            f"records but one, got {different} of {equal.size} different at batch size {len(found)}"
         )
-    return equal
+    return records
 
 
 def _compare_floats(
     graph: Graph, name: str, expected: NDArray[Any], found: NDArray[Any], equal: NDArray[np.bool_]
 ) -> None:
-    """Compare an output where the tokens agree: by cell if it has one value a cell, else by row."""
+    """Compare an output of the records (N,) whose tokens agree."""
     is_position = name.endswith("residuals")
     tolerance = _POSITION_TOLERANCE if is_position else _TOLERANCE
-    where = equal if equal.shape == found.shape else equal.all(axis=1)
-    wanted, got = expected[where], found[where]
+    wanted, got = expected[equal], found[equal]
     far = int(np.count_nonzero(~np.isclose(got, wanted, rtol=tolerance, atol=tolerance)))
     if far > (_may_differ(wanted.size) if is_position else 0):
         raise ExportError(

@@ -150,6 +150,20 @@ def test_a_graph_with_other_tokens_is_refused() -> None:
         check_parity(session, one(Tokens(5.0), outputs=ports), inputs)
 
 
+def test_one_record_may_be_drawn_otherwise() -> None:
+    """What is drawn after one of two equally likely tokens hears another: in one record, not in two."""
+    ports = (Port("y", "int32", 2),)
+    inputs = (torch.ones(4, 2),)
+    session = open_session(to_onnx(one(Tokens(2.0), outputs=ports), inputs))
+    inputs[0][1:] = 0
+    check_parity(session, one(Tokens(5.0), outputs=ports), inputs)
+    inputs[0][1] = 1
+    with pytest.raises(ExportError, match="4 of 8 different at batch size 4"):
+        check_parity(session, one(Tokens(5.0), outputs=ports), inputs)
+    with pytest.raises(ExportError, match="2 of 2 different at batch size 1"):
+        check_parity(session, one(Tokens(5.0), outputs=ports), (torch.ones(1, 2),))
+
+
 def test_few_positions_may_round_otherwise() -> None:
     """A quotient of small numbers magnifies rounding: a thousandth of the positions may differ, no more."""
     graph = one(Affine(2.0), outputs=(Port("residuals", "float32", 2),))
