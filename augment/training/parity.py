@@ -73,7 +73,7 @@ def _compare_tokens(
 ) -> NDArray[np.bool_]:
     """Return of which records all tokens are equal: (N,)."""
     equal: NDArray[np.bool_] = expected == found
-    records = np.asarray(equal.all(axis=1))
+    records = np.asarray(equal.reshape(len(equal), -1).all(axis=1))
     different = int(np.count_nonzero(~equal))
     one_record = len(records) > 1 and np.count_nonzero(~records) == 1
     if different > _may_differ(equal.size) and not one_record:
