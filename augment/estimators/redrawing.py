@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.data import Encoded
-from augment.runtime.stepwise import Cells, Maker
+from augment.runtime.chain import Draft
+from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _block(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return tokens and residuals of one block's records; a block is filled up by its last row."""
     rows = np.minimum(np.arange(start, start + maker.block_rows), len(hidden) - 1)
-    cells = Cells(parents.tokens[rows], parents.residuals[rows], (~hidden[rows]).astype(np.float32))
+    cells = Draft(parents.tokens[rows], parents.residuals[rows], (~hidden[rows]).astype(np.float32))
     made = maker.complete(cells, Wish(steps=maker.columns), seed=seed, block=start // maker.block_rows)
     count = min(maker.block_rows, len(hidden) - start)
     return made.tokens[:count], made.residuals[:count]

@@ -10,10 +10,11 @@ import numpy as np
 
 from augment.data import Encoded
 from augment.runtime.ahead import computed_ahead
+from augment.runtime.chain import Draft
 from augment.runtime.judging import doubted_cells
 from augment.runtime.merging import merged
 from augment.runtime.results import Draws
-from augment.runtime.stepwise import Cells, Maker
+from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _sliced(encoded: Encoded, rows: slice) -> Encoded:
     return Encoded(encoded.tokens[rows], encoded.residuals[rows], encoded.arrays[rows])
 
 
-def _block(table: _Table, rows: slice, *, at: int, size: int) -> Cells:
+def _block(table: _Table, rows: slice, *, at: int, size: int) -> Draft:
     """Return a whole block with these rows from place `at` on; of the others no cell is to be made."""
     count = rows.stop - rows.start
     shape = (size, table.given.shape[1])
@@ -126,4 +127,4 @@ def _block(table: _Table, rows: slice, *, at: int, size: int) -> Cells:
     tokens[at : at + count] = table.encoded.tokens[rows]
     residuals[at : at + count] = table.encoded.residuals[rows]
     given[at : at + count] = table.given[rows]
-    return Cells(tokens, residuals, given)
+    return Draft(tokens, residuals, given)

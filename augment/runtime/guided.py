@@ -8,7 +8,8 @@ import numpy as np
 
 from augment.data import Encoded
 from augment.runtime.bounds import NEVER, Bounds
-from augment.runtime.stepwise import Cells, Maker
+from augment.runtime.chain import Draft
+from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _block(
     for column in range(first.tokens.shape[1]):
         ends = [(part.tokens[:, column], part.residuals[:, column]) for part in (first, last)]
         bounds[column] = _between(layout, column, ends, share)
-    cells = Cells(first.tokens.copy(), first.residuals.copy(), given.astype(np.float32))
+    cells = Draft(first.tokens.copy(), first.residuals.copy(), given.astype(np.float32))
     made = maker.likeliest(cells, Wish(steps=len(layout.names), bounds=bounds))
     return made.tokens, made.residuals
 

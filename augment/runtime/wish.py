@@ -57,6 +57,12 @@ class Wish:
         """Whether nothing is asked of any cell."""
         return not (self.pins or self.restrictions or self.shares)
 
+    @property
+    def asked(self) -> frozenset[int]:
+        """The columns of whose cells something is asked."""
+        shared = () if self.shares is None else (self.shares.column,)
+        return frozenset((*self.pins, *self.restrictions, *shared))
+
     def known(
         self, rows: NDArray[np.int64], seed: int, residual_u: NDArray[np.float32]
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
