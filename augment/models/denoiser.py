@@ -47,9 +47,9 @@ class DenoiserOptions:
 
     hidden: int = 256
     layers: int = 3
-    dropout: float = 0.1
+    dropout: float = 0.0
     blur: float = 0.0
-    doubt_share: float = 0.7
+    doubt_share: float = 0.2
     observed_weight: float = 1.0
     corruption: CorruptionOptions = field(default_factory=CorruptionOptions)
 

@@ -105,10 +105,9 @@ class DenoiserConfig(_ModelConfig):
     """
 
     layers: int = Field(default=3, ge=1, le=16)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
     blur_rows: float = Field(default=5.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    doubt_share: float = Field(default=0.5, ge=0, le=1)
+    doubt_share: float = Field(default=0.2, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)
     max_noise: float = Field(default=1.0, ge=0, le=10)

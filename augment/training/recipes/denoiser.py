@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DenoiserRecipe"]
 
-_WIDEST = 384
+_WIDEST = 256
 
 
 class DenoiserRecipe:
