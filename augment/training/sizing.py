@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from augment.training.config import TrainConfig
 
 __all__ = [
+    "Length",
     "Schedule",
     "blur_rows",
     "hidden_width",
     "latent_width",
     "maker_layers",
+    "maker_length",
     "mixture_components",
     "schedule_for",
     "weight_sets",
 ]
 
-_PASSES = 60
-_MIN_STEPS, _MAX_STEPS = 1200, 3000
 _MAX_WORK = 1.2e13
 _EPOCHS_OF_LONG_PASSES = 20
 _MAX_MIXTURE_COMPONENTS = 50
@@ -32,6 +32,21 @@ _LEAST_WIDTH, _SMALL_ARRAY = 128, 32
 _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
 _BLUR, _PLENTY_OF_ROWS = 0.7, 20_000
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a kind of model is trained where nothing is said.
+
+    Attributes:
+        passes: Over the training rows.
+        fewest_steps: Where that would be fewer.
+        most_steps: Where it would be more.
+    """
+
+    passes: int = 60
+    fewest_steps: int = 1200
+    most_steps: int = 3000
 
 
 @dataclass(frozen=True)
@@ -56,11 +71,11 @@ class Schedule:
         return self.epochs * self.epoch_steps
 
 
-def schedule_for(config: TrainConfig, model: nn.Module, rows: int) -> Schedule:
-    """Return how long to train `model` on `rows` training rows."""
+def schedule_for(config: TrainConfig, model: nn.Module, rows: int, length: Length) -> Schedule:
+    """Return how long to train `model` on `rows` training rows, if nothing else is said for so long."""
     batch_size = min(config.batch_size or _batch_size(rows), rows)
     pass_steps = math.ceil(rows / batch_size)
-    max_steps = config.max_steps or _max_steps(model, batch_size, pass_steps)
+    max_steps = config.max_steps or _max_steps(model, batch_size, pass_steps, length)
     epoch_steps = min(pass_steps, max(1, max_steps // _EPOCHS_OF_LONG_PASSES))
     epochs = config.epochs or max(1, max_steps // epoch_steps)
     if config.max_steps:
@@ -98,6 +113,16 @@ def maker_layers(wanted: int | None, rows: int) -> int:
     return wanted or (1 if rows >= _PLENTY_OF_ROWS else 2)
 
 
+def maker_length(rows: int) -> Length:
+    """Return how long a maker is trained: twice as long where there are 20,000 rows.
+
+    A step asks a record for one column only, so that 60 passes show each column 4 to 6 times. Measured,
+    steps and AUC of a detector: 33,400 rows, 3,000: .546, 4,500: .537, 6,000: .518; 14,900 rows,
+    1,800: .572, 3,600: .590.
+    """
+    return Length(passes=120, most_steps=6000) if rows >= _PLENTY_OF_ROWS else Length()
+
+
 def weight_sets(wanted: int | None, rows: int) -> int:
     """Return how many columns get hidden layers of their own: one per thousand rows, 32 at most.
 
@@ -127,11 +152,12 @@ def _batch_size(rows: int) -> int:
     return 1 << max(4, min(9, int(math.log2(max(16, rows / 16)))))
 
 
-def _max_steps(model: nn.Module, batch_size: int, pass_steps: int) -> int:
-    """Return 60 passes, within bounds: enough steps for few rows, a bounded time for many.
+def _max_steps(model: nn.Module, batch_size: int, pass_steps: int, length: Length) -> int:
+    """Return the steps of so many passes, within bounds: enough for few rows, a bounded time for many.
 
     The time is bounded by multiply-adds and not by the clock, so that a run can be repeated.
     """
     weights = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
     affordable = int(_MAX_WORK / (6.0 * batch_size * max(1, weights)))
-    return max(200, min(max(_PASSES * pass_steps, _MIN_STEPS), _MAX_STEPS, affordable))
+    wanted = max(length.passes * pass_steps, length.fewest_steps)
+    return max(200, min(wanted, length.most_steps, affordable))

@@ -110,7 +110,7 @@ def _train(
     model = recipe.make(layout, config, train, torch.Generator().manual_seed(config.seed)).to(device)
     options = FitOptions(
         name=recipe.name,
-        schedule=schedule_for(config, model, len(train)),
+        schedule=schedule_for(config, model, len(train), recipe.length(len(train))),
         learning_rate=recipe.learning_rate(config),
         weight_decay=config.weight_decay,
         weight_average=recipe.weight_average(config),

@@ -13,7 +13,14 @@ from augment.models import Batch, LossParts, Trainable, Vae, VaeOptions
 from augment.training import TrainConfig
 from augment.training.averaging import WeightAverage, copy_weights
 from augment.training.loop import FitOptions, fit, heldout_loss_of
-from augment.training.sizing import Schedule, hidden_width, latent_width, mixture_components, schedule_for
+from augment.training.sizing import (
+    Length,
+    Schedule,
+    hidden_width,
+    latent_width,
+    mixture_components,
+    schedule_for,
+)
 from augment.training.split import split_rows
 from tests.models.conftest import MAKERS
 from tests.models.encoded_tables import encoded_table
@@ -170,7 +177,7 @@ def test_one_row_cannot_be_split() -> None:
 def test_schedules_fit_the_data(rows: int) -> None:
     """However many the rows: a batch is no larger than the data, and the steps are bounded both ways."""
     model = torch.nn.Linear(1000, 1000)
-    schedule = schedule_for(TrainConfig(), model, rows)
+    schedule = schedule_for(TrainConfig(), model, rows, Length())
     assert 1 <= schedule.batch_size <= min(rows, 512)
     assert 1000 <= schedule.steps <= 3000
     assert schedule.epochs >= 20
@@ -180,11 +187,11 @@ def test_schedules_fit_the_data(rows: int) -> None:
 def test_settings_beat_the_automatic_schedule() -> None:
     """Epochs, steps and batch size that are set are kept to."""
     model = torch.nn.Linear(10, 10)
-    assert schedule_for(TrainConfig(epochs=3), model, 1000).epochs == 3
-    assert schedule_for(TrainConfig(batch_size=7), model, 1000).batch_size == 7
-    assert schedule_for(TrainConfig(max_steps=10), model, 100_000).steps <= 10
-    assert schedule_for(TrainConfig(max_steps=10, epochs=4), model, 100_000).epochs == 4
-    assert schedule_for(TrainConfig(patience=2), model, 1000).patience == 2
+    assert schedule_for(TrainConfig(epochs=3), model, 1000, Length()).epochs == 3
+    assert schedule_for(TrainConfig(batch_size=7), model, 1000, Length()).batch_size == 7
+    assert schedule_for(TrainConfig(max_steps=10), model, 100_000, Length()).steps <= 10
+    assert schedule_for(TrainConfig(max_steps=10, epochs=4), model, 100_000, Length()).epochs == 4
+    assert schedule_for(TrainConfig(patience=2), model, 1000, Length()).patience == 2
 
 
 def test_costly_models_take_fewer_steps() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from augment.models import Denoiser, DenoiserOptions, denoiser_graphs
 from augment.models.corruption import CorruptionOptions
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import hidden_width
+from augment.training.sizing import Length, hidden_width
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DenoiserRecipe"]
 
 _WIDEST = 256
+_MOST_STEPS = 2000
 
 
 class DenoiserRecipe:
@@ -49,6 +50,11 @@ class DenoiserRecipe:
             corruption=corruption,
         )
         return Denoiser(layout, options, generator)
+
+    def length(self, rows: int) -> Length:
+        """Return how long it is trained, whatever the number of rows."""
+        del rows
+        return Length(most_steps=_MOST_STEPS)
 
     def learning_rate(self, config: TrainConfig) -> float:
         """Return its highest learning rate."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from augment.bundle import Stepwise
 from augment.models import Maker, MakerOptions, generation_graphs
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import blur_rows, hidden_width, maker_layers, weight_sets
+from augment.training.sizing import blur_rows, hidden_width, maker_layers, maker_length, weight_sets
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from augment.data.layout import Layout
     from augment.models import Batch, Trainable
     from augment.training.config import TrainConfig
+    from augment.training.sizing import Length
 
 __all__ = ["MakerRecipe"]
 
@@ -42,6 +43,10 @@ class MakerRecipe:
             condition_share=chosen.condition_share,
         )
         return Maker(layout, options, generator)
+
+    def length(self, rows: int) -> Length:
+        """Return how long it is trained on so many rows."""
+        return maker_length(rows)
 
     def learning_rate(self, config: TrainConfig) -> float:
         """Return its highest learning rate."""

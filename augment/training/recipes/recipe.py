@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from augment.data.layout import Layout
     from augment.models import Batch, Graph, Trainable
     from augment.training.config import TrainConfig
+    from augment.training.sizing import Length
 
 __all__ = ["Finished", "Recipe"]
 
@@ -54,6 +55,10 @@ class Recipe(Protocol):
         self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator
     ) -> Trainable:
         """Return a new model for the training rows, its weights drawn from `generator`."""
+        ...
+
+    def length(self, rows: int) -> Length:
+        """Return how long it is trained on so many rows where nothing is said."""
         ...
 
     def learning_rate(self, config: TrainConfig) -> float:

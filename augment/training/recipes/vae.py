@@ -8,7 +8,7 @@ import torch
 
 from augment.models import GaussianMixture, Prior, StandardNormal, Vae, VaeOptions, vae_graphs
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import hidden_width, latent_width, mixture_components
+from augment.training.sizing import Length, hidden_width, latent_width, mixture_components
 from augment.training.stages import choose_stages
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class VaeRecipe:
             stages=choose_stages(train.tokens, stages=chosen.stages, generator=generator),
         )
         return Vae(layout, options, generator)
+
+    def length(self, rows: int) -> Length:
+        """Return how long it is trained, whatever the number of rows."""
+        del rows
+        return Length()
 
     def learning_rate(self, config: TrainConfig) -> float:
         """Return its highest learning rate."""
