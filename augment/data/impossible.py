@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from augment.data.category import CategoryCodec
-from augment.data.conditions import Missing, OneOf, Present, quoted_value
+from augment.data.conditions import Between, Missing, OneOf, Present, quoted_value
 from augment.data.numeric import RealCodec, WholeCodec
 from augment.data.residuals import first_where, token_ends
 from augment.data.spans import ordinals_of
@@ -62,6 +62,8 @@ def impossible(
     if isinstance(condition, Present) or not any(codec.table.counts[1:]):
         return RequestError.of(field, rule, condition.text, f"All training cells of {name} are missing")
     match codec:
+        case WholeCodec() | RealCodec() if _is_reversed(condition):
+            remedy = "The range ends below where it begins: write the lower end first"
         case WholeCodec() | RealCodec():
             remedy = _numbers(codec, wanted, name)
         case CategoryCodec():
@@ -73,6 +75,17 @@ def impossible(
             ]
             remedy = f"The only training value of {name} is {seen[0]}"
     return RequestError.of(field, rule, condition.text, remedy)
+
+
+def _is_reversed(condition: Condition) -> bool:
+    """Return whether a range of numbers, dates or times has its ends the wrong way round."""
+    if not isinstance(condition, Between) or condition.low is None or condition.high is None:
+        return False
+    low, high = str(condition.low), str(condition.high)
+    try:
+        return float(low) > float(high)
+    except ValueError:
+        return low > high  # ISO 8601 sorts by time
 
 
 def _numbers(codec: WholeCodec | RealCodec, wanted: Wanted, name: str) -> str:

@@ -135,6 +135,11 @@ def _equal(
             left.append((value, _class(codec, name, value, conditions, field)))
         except RequestError:
             continue
+    if not left:
+        rule, texts = "must have a class that the conditions leave", ", ".join(map(str, conditions))
+        raise RequestError.of(
+            field, f"{rule} of {name}", texts, f"Drop the condition on {name}, or the balance"
+        )
     return [(value, 1 / len(left), restriction) for value, restriction in left]
 
 

@@ -23,6 +23,7 @@ from augment.evaluation.detection import (
 )
 from augment.evaluation.figure import Figure
 from augment.evaluation.inputs import Inputs, prepare
+from augment.evaluation.leaks import leaks
 from augment.evaluation.quality import mean_error, shape_errors, trend_errors
 from augment.evaluation.rows import Rows, code
 from augment.evaluation.utility import Utility, learn
@@ -73,6 +74,7 @@ class Evaluation:
         detection: The boosted detector's curve and importances; None with too few rows.
         floor_detection: The same on the holdout in place of the synthetic rows, without importances.
         utility: What models learnt; None without a target that can be predicted.
+        leaks: In what way held-out rows are not unseen, a sentence each.
         inputs: The tables that were judged.
         seed: The seed of all drawing and training.
     """
@@ -83,6 +85,7 @@ class Evaluation:
     detection: Detection | None
     floor_detection: Detection | None
     utility: Utility | None
+    leaks: tuple[str, ...]
     inputs: Inputs
     seed: int
 
@@ -114,6 +117,7 @@ class Evaluation:
                 "true_positives": [round(share, 6) for share in detection.true_positives],
             },
             "utility": asdict(self.utility) if self.utility else None,
+            "leaks": list(self.leaks),
             "notes": list(self.notes),
         }
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -229,6 +233,7 @@ class _Judge:
             detection=detection,
             floor_detection=floor,
             utility=utility,
+            leaks=tuple(leaks(self.train, self.holdout, self.synthetic)),
             inputs=self.inputs,
             seed=self.seed,
         )

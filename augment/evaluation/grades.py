@@ -35,23 +35,27 @@ _LEARNT = (0.05, 0.2)  # of what real rows teach, what synthetic rows fail to
 _COPIED = 0.42  # of a detector that sees the same row once as real and once as synthetic
 _NOISE = 0.82  # two standard errors of an AUC over n rows of each kind are 0.82 / sqrt(n)
 
-_WORDS = {
-    "fidelity": {
-        "good": "a strong detector can hardly tell the synthetic rows from real ones",
-        "fair": "a strong detector finds something in the synthetic rows",
-        "poor": "a strong detector tells the synthetic rows from real ones",
-    },
-    "utility": {
-        "good": "models learn about as much from them as from real rows",
-        "fair": "models learn less from them than from real rows",
-        "poor": "models learn far less from them than from real rows",
-    },
-    "privacy": {
-        "good": "no sign of copied training rows was found",
-        "fair": "there are weak signs of copied training rows",
-        "poor": "training rows shine through",
-    },
+_DETECTOR = {
+    "good": "a strong detector can hardly tell the synthetic rows from real ones",
+    "fair": "a strong detector finds something in the synthetic rows",
+    "poor": "a strong detector tells the synthetic rows from real ones",
 }
+_SHAPES = {
+    "fair": "columns or pairs of columns are somewhat unlike the real ones",
+    "poor": "columns or pairs of columns are unlike the real ones",
+}
+_TOO_NEAR = "the synthetic rows lie nearer to real rows than fresh real rows do"
+_USE = {
+    "good": "models learn about as much from them as from real rows",
+    "fair": "models learn less from them than from real rows",
+    "poor": "models learn far less from them than from real rows",
+}
+_PRIVACY = {
+    "good": "no sign of copied training rows was found",
+    "fair": "there are weak signs of copied training rows",
+    "poor": "training rows shine through",
+}
+_LEAKED = "the held-out rows are not unseen, so that the rest says little"
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Grade:
-    """One of `fidelity`, `utility`, `privacy`: its colour, and why."""
+    """One of `fidelity`, `utility`, `privacy`, `held-out rows`: its colour, why, the same in a few words."""
 
     subject: str
     tone: Tone
     reasons: tuple[Reason, ...]
+    words: str = ""
 
 
 def tone_of(name: str, figure: Figure) -> Tone:
@@ -86,8 +91,10 @@ def tone_of(name: str, figure: Figure) -> Tone:
 
 
 def grades(found: Evaluation) -> tuple[Grade, ...]:
-    """Return the three grades."""
-    return (_fidelity(found), _utility(found), _privacy(found))
+    """Return the three grades, and a fourth where held-out rows are not unseen."""
+    leaks = tuple(Reason("poor", leak) for leak in found.leaks)
+    leaked = (Grade("held-out rows", "poor", leaks, _LEAKED),) if leaks else ()
+    return (_fidelity(found), _utility(found), _privacy(found), *leaked)
 
 
 def overall(found: Iterable[Grade]) -> Tone:
@@ -98,7 +105,7 @@ def overall(found: Iterable[Grade]) -> Tone:
 def sentence(found: Iterable[Grade]) -> str:
     """Return the verdict in one sentence."""
     found = tuple(found)
-    parts = [_WORDS[grade.subject][grade.tone] for grade in found if grade.tone != "plain"]
+    parts = [grade.words for grade in found if grade.tone != "plain"]
     if not parts:
         return "Undecided: there are too few rows to judge by."
     return f"{_COLOR[overall(found)]}: {'; '.join(parts)}."
@@ -122,7 +129,18 @@ def _fidelity(found: Evaluation) -> Grade:
     detected = tone_of("fidelity.detection_auc", found.figures["fidelity.detection_auc"])
     if telling and detected != "good":
         reasons.append(Reason("plain", f"What gives them away most: {', '.join(telling)}."))
-    return Grade("fidelity", _worst(reason.tone for reason in reasons[:3]), tuple(reasons))
+    tone = _worst(reason.tone for reason in reasons[:3])
+    if detected == "plain" and tone == "good":
+        tone = "plain"  # columns and pairs may be right in rows that are not
+    return Grade("fidelity", tone, tuple(reasons), _fidelity_words(tone, detected, auc))
+
+
+def _fidelity_words(tone: Tone, detected: Tone, auc: float | None) -> str:
+    """Return what decided: the detector, copies, or columns and pairs."""
+    if auc is not None and auc < _COPIED:
+        return _TOO_NEAR
+    words = _DETECTOR if detected == tone else _SHAPES
+    return words.get(tone, "")
 
 
 def _ranked(found: Evaluation) -> list[tuple[str, float]]:
@@ -152,7 +170,7 @@ def _utility(found: Evaluation) -> Grade:
         scores = f"{use.all_real:.3f} becomes {use.both:.3f}"
         text = f"Adding the synthetic rows to all the real ones {word}: {scores}."
         lines.append(Reason("good" if gain > 0 else "plain", text))
-    return Grade("utility", tone, tuple(lines))
+    return Grade("utility", tone, tuple(lines), _USE[tone])
 
 
 def _why(found: Evaluation) -> str:
@@ -167,7 +185,13 @@ def _privacy(found: Evaluation) -> Grade:
         "privacy.nndr": "The nearest training row is {value:.2f} times as far as the second nearest (median)",
     }
     reasons = _reasons(found, texts)
-    return Grade("privacy", _worst(reason.tone for reason in reasons), tuple(reasons))
+    tone = _worst(reason.tone for reason in reasons)
+    judged = any(
+        found.figures[f"privacy.{name}"].value is not None for name in ("dcr_share", "membership_auc")
+    )
+    if tone == "good" and not judged:
+        tone = "plain"
+    return Grade("privacy", tone, tuple(reasons), _PRIVACY.get(tone, ""))
 
 
 def _reasons(found: Evaluation, texts: dict[str, str]) -> list[Reason]:

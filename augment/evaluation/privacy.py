@@ -22,6 +22,7 @@ __all__ = [
     "membership_auc",
     "nearer_share",
     "neighbour_ratio",
+    "repeated",
 ]
 
 MAX_ROWS = 20_000  # of a table: all pairs are compared
@@ -41,6 +42,13 @@ def copied(rows: Rows, *others: Rows) -> list[NDArray[np.bool_]]:
     """Return for each of the others which of its rows equal one of `rows` in every compared cell."""
     ids = _row_ids(rows, *others)
     return [np.isin(part, ids[0]) for part in ids[1:]]
+
+
+def repeated(rows: Rows) -> NDArray[np.bool_]:
+    """Return which rows have a twin among the others."""
+    ids = _row_ids(rows)[0]
+    twins: NDArray[np.bool_] = np.bincount(ids)[ids] > 1
+    return twins
 
 
 def nearer_share(train: Rows, holdout: Rows, synthetic: Rows, random: np.random.Generator) -> Privacy | None:

@@ -31,7 +31,7 @@ __all__ = ["Refusal", "Violation", "pack", "unpack"]
 _MAX_STATUS_BYTES = 4096
 _MAX_VIOLATIONS = 8
 _MAX_METADATA = 8
-_MAX_TEXT = 200
+_MAX_TEXT = 500
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,25 @@ def test_copies_are_found(copies: Evaluation) -> None:
     assert grades(copies)[2].tone == "poor"
 
 
+def test_held_out_rows_that_were_seen_are_told() -> None:
+    """By the generator, or in training: both are red, and the verdict says that the rest says little."""
+    for train, holdout, synthetic, words in (
+        (TRAIN, HOLDOUT, HOLDOUT, "100% of the synthetic rows equal a held-out row"),
+        (TRAIN, TRAIN.slice(0, 200), FRESH, "100% of the held-out rows are also training rows"),
+    ):
+        found = evaluate(train, holdout, synthetic)
+        assert words in " ".join(found.leaks)
+        assert "not unseen" in sentence(grades(found))
+        assert overall(grades(found)) == "poor"
+
+
+def test_nothing_is_said_of_a_detector_that_had_too_few_rows() -> None:
+    """Three rows of each kind: the verdict does not speak of what nobody measured."""
+    found = sentence(grades(evaluate(TRAIN.slice(0, 3), HOLDOUT.slice(0, 3), FRESH.slice(0, 3))))
+    assert "detector" not in found
+    assert "copied" not in found
+
+
 def test_details_name_the_column_that_is_off() -> None:
     """One distorted column is the worst shape, the most telling one, and most telling alone."""
     age = pa.array(np.asarray(FRESH["age"]) + 25)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["DenoiserRecipe"]
 
 _WIDEST = 256
-_MOST_STEPS = 2000
 
 
 class DenoiserRecipe:
@@ -54,7 +53,7 @@ class DenoiserRecipe:
     def length(self, rows: int) -> Length:
         """Return how long it is trained, whatever the number of rows."""
         del rows
-        return Length(most_steps=_MOST_STEPS)
+        return Length()
 
     def learning_rate(self, config: TrainConfig) -> float:
         """Return its highest learning rate."""
