@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
@@ -101,6 +101,7 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
             require_names(X)
         else:
             X = check_array(X, dtype=None, accept_sparse=["csr", "csc"], ensure_all_finite="allow-nan")  # noqa: N806
+        check_consistent_length(X, y)
         validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
         return X, y, binarize_y
 

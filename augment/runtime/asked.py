@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from augment.data import Balance, compile_balance, compile_restrictions, parse_balance
+from augment.data import (
+    Balance,
+    Between,
+    Condition,
+    Missing,
+    OneOf,
+    compile_balance,
+    compile_restrictions,
+    parse_balance,
+)
 from augment.errors import RequestError, UnsupportedError
 from augment.runtime.checks import checked_choice, checked_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-    from augment.data import Codec, Condition, Restriction, Shares
+    from augment.data import Codec, Restriction, Shares
 
-__all__ = ["MAX_SAMPLER_STEPS", "Asked", "asked_for", "chosen_sampler"]
+__all__ = ["MAX_SAMPLER_STEPS", "Asked", "ConditionsLike", "asked_for", "chosen_sampler"]
 
+ConditionsLike = Mapping[str, Any] | Iterable[Condition | str]
+"""Texts such as `age in 30..40`, or values by column: `{"age": (30, 40), "sex": ["Male"], "x": None}`."""
 MAX_SAMPLER_STEPS = 100_000
 
 
@@ -41,7 +53,7 @@ class Asked:
 
 def asked_for(
     codec: Codec,
-    conditions: Iterable[Condition | str] | None,
+    conditions: ConditionsLike | None,
     balance: Balance | str | None,
     steps: object,
 ) -> Asked:
@@ -83,8 +95,24 @@ def chosen_sampler(samplers: Collection[str], sampler: str | None, *, able: Coll
     )
 
 
-def _checked_conditions(conditions: Iterable[Condition | str] | None) -> tuple[Condition | str, ...]:
-    if isinstance(conditions, str):
-        remedy = "Put the text into a list"
-        raise RequestError.of("conditions", "must be a list of conditions", conditions, remedy)
+def _checked_conditions(conditions: ConditionsLike | None) -> tuple[Condition | str, ...]:
+    if isinstance(conditions, str) or not isinstance(conditions, Iterable | None):
+        remedy = "Put it into a list"
+        raise RequestError.of(
+            "conditions", "must be a list of conditions, or values by column", conditions, remedy
+        )
+    if isinstance(conditions, Mapping):
+        return tuple(_of_column(column, wanted) for column, wanted in conditions.items())
     return tuple(conditions or ())
+
+
+def _of_column(column: str, wanted: object) -> Condition:
+    """Return the condition for a column: None: missing, a pair: a range, a list: one of."""
+    if wanted is None:
+        return Missing(column)
+    if isinstance(wanted, tuple):
+        if len(wanted) != 2:  # noqa: PLR2004 - a low and a high end
+            rule = "must be a pair (low, high), of which one may be None, or a list of values"
+            raise RequestError.of(f"conditions on {column}", rule, wanted)
+        return Between(column, *wanted)
+    return OneOf(column, wanted)  # type: ignore[arg-type] # it takes one value or several

@@ -30,14 +30,15 @@ from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from augment.bundle import Bundle, Manifest
-    from augment.data import Balance, Codec, Condition
+    from augment.data import Balance, Codec
+    from augment.runtime.asked import ConditionsLike
     from augment.runtime.engine import Engine
 
 __all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
@@ -115,7 +116,7 @@ class Model:
         seed: SupportsIndex = 0,
         offset: SupportsIndex = 0,
         sampler: str | None = None,
-        conditions: Iterable[Condition | str] | None = None,
+        conditions: ConditionsLike | None = None,
         balance: Balance | str | None = None,
         steps: SupportsIndex | None = None,
     ) -> pa.Table:
@@ -146,7 +147,7 @@ class Model:
         seed: SupportsIndex = 0,
         offset: SupportsIndex = 0,
         sampler: str | None = None,
-        conditions: Iterable[Condition | str] | None = None,
+        conditions: ConditionsLike | None = None,
         balance: Balance | str | None = None,
         steps: SupportsIndex | None = None,
         max_rows: SupportsIndex | None = None,
@@ -158,7 +159,8 @@ class Model:
             seed: In [0, 2^64).
             offset: The first row.
             sampler: One of `samplers`; the first that can do what is asked where none is given.
-            conditions: What every record must satisfy, e.g. `age in 30..40`; all at once.
+            conditions: What every record must satisfy, all at once: texts, `["age in 30..40"]`, or values
+                by column, `{"age": (30, 40), "sex": ["Male"], "x": None}` (None: missing).
             balance: Shares of classes: `target`, a column, or a column and shares.
             steps: In how many steps a record is made: fewer are faster and coarser; None: the model's
                 default.

@@ -70,7 +70,7 @@ def _any_table(records: Any, field: str) -> pa.Table:
 def _from_stream(records: Any, field: str) -> pa.Table:
     try:
         table = pa.RecordBatchReader.from_stream(records).read_all()
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InvalidRecordsError.of(field, "must be a table that Arrow can hold", str(error)) from error
     index = [name for name in _pandas_index(table.schema) if name in table.column_names]
     return table.drop_columns(index) if index else table

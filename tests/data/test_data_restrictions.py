@@ -244,6 +244,8 @@ def test_a_date_stands_for_its_whole_day(codec: Codec) -> None:
     [
         ("age > 200", r"age has values from 18 to 73"),
         ("age = 30.5", r"age has values from 18 to 73"),
+        ("age in 40..30", r"write the lower end first"),
+        ("since in 2024-02-01..2024-01-31", r"write the lower end first"),
         (
             "since = 2024-02-01",
             r"nearest to what was asked are 2024-01-30 05:00:00Z and 2024-02-03 10:00:00Z",
@@ -346,4 +348,12 @@ def test_a_balance_that_cannot_be_is_refused(codec: Codec, balance: Balance, mes
     """The error's field is `balance`."""
     with pytest.raises(RequestError, match=message) as caught:
         compile_balance(codec, balance)
+    assert caught.value.violations[0].field == "balance"
+
+
+def test_conditions_that_leave_no_class_are_refused() -> None:
+    """Missing cells are of no class."""
+    column = fitted(pa.array(["a", "b", None, "a", "b", "b"]))
+    with pytest.raises(RequestError, match="must have a class that the conditions leave of x") as caught:
+        compile_balance(column, Balance("x"), ["x is missing"])
     assert caught.value.violations[0].field == "balance"

@@ -11,7 +11,7 @@ import pytest
 
 from augment.data import compile_balance, compile_restrictions, detect_schema, parse_balance, satisfied
 from augment.errors import RecordsError
-from augment.runtime.asked import Asked
+from augment.runtime.asked import Asked, asked_for
 from augment.runtime.generation import generated_batches
 from augment.runtime.interpolation import interpolated
 from augment.runtime.paths import Method
@@ -62,6 +62,15 @@ def test_several_conditions_hold_at_once(engine: Engine) -> None:
     assert found.num_rows == 90
     assert satisfied(found, conditions, engine.codec.schema).true_count == 90
     assert len(set(found["age"].to_pylist())) > 3
+
+
+def test_conditions_may_be_values_by_column(engine: Engine) -> None:
+    """They say the same as their texts."""
+    texts = ["age in 25..35", "city in {Bern, Zürich}", "income is missing"]
+    values = {"age": (25, 35), "city": ["Bern", "Zürich"], "income": None}
+    assert made(engine, asked_for(engine.codec, values, None, None), 40).equals(
+        made(engine, asked_for(engine.codec, texts, None, None), 40)
+    )
 
 
 def test_classes_come_in_the_shares_asked_for(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from augment.training.sizing import (
     Schedule,
     hidden_width,
     latent_width,
+    maker_length,
     mixture_components,
     schedule_for,
 )
@@ -198,7 +199,17 @@ def test_costly_models_take_fewer_steps() -> None:
     """The work of all steps is bounded, so that time is."""
     small, large = torch.nn.Linear(500, 500), torch.nn.Linear(3000, 3000)
     rows = 300_000
-    assert schedule_for(TrainConfig(), large, rows).steps < schedule_for(TrainConfig(), small, rows).steps
+    steps = [schedule_for(TrainConfig(), model, rows, Length()).steps for model in (small, large)]
+    assert steps[1] < steps[0]
+
+
+def test_makers_of_many_rows_are_trained_longer() -> None:
+    """Twice the steps from 20,000 rows on."""
+    model = torch.nn.Linear(10, 10)
+    few, many = (
+        schedule_for(TrainConfig(), model, rows, maker_length(rows)).steps for rows in (19_999, 40_000)
+    )
+    assert 1.9 * few < many <= 6000
 
 
 def test_sizes_grow_with_the_data() -> None:
