@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Serving", "ServingError", "serving"]
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 
 
