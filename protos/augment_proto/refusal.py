@@ -31,7 +31,7 @@ __all__ = ["Refusal", "Violation", "pack", "unpack"]
 _MAX_STATUS_BYTES = 4096
 _MAX_VIOLATIONS = 8
 _MAX_METADATA = 8
-_MAX_TEXT = 500
+_LONG_TEXT, _SHORT_TEXT = 500, 200
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,14 @@ class Refusal:
 def pack(refusal: Refusal) -> status_pb2.Status:
     """Return the refusal as a status small enough for HTTP/2 headers.
 
-    Long texts are cut, and of many violations the last are left out.
+    Long texts are cut, further where they are many; then of many violations the last are left out.
     """
-    for count in range(min(len(refusal.violations), _MAX_VIOLATIONS), 0, -1):
-        status = _pack(refusal, refusal.violations[:count])
+    most = min(len(refusal.violations), _MAX_VIOLATIONS)
+    for count, longest in ((most, _LONG_TEXT), *((fewer, _SHORT_TEXT) for fewer in range(most, 0, -1))):
+        status = _pack(refusal, refusal.violations[:count], longest)
         if status.ByteSize() <= _MAX_STATUS_BYTES:
             return status
-    return _pack(refusal, ())
+    return _pack(refusal, (), _SHORT_TEXT)
 
 
 def unpack(status: status_pb2.Status) -> Refusal:
@@ -112,25 +113,29 @@ def unpack(status: status_pb2.Status) -> Refusal:
     )
 
 
-def _pack(refusal: Refusal, chosen: Iterable[Violation]) -> status_pb2.Status:
-    violations = [_cut(violation) for violation in chosen]
-    metadata = {key: _short(value) for key, value in list(refusal.metadata.items())[:_MAX_METADATA]}
+def _pack(refusal: Refusal, chosen: Iterable[Violation], longest: int) -> status_pb2.Status:
+    violations = [_cut(violation, longest) for violation in chosen]
+    metadata = {key: _short(value, longest) for key, value in list(refusal.metadata.items())[:_MAX_METADATA]}
     for number, violation in enumerate(violations):
         metadata |= _parts(violation, number)
     info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
     details: list[Message] = [info]
     if violations:
-        details.append(_bad_request(violations, refusal.reason))
+        details.append(_bad_request(violations, refusal.reason, longest))
     if refusal.request_id:
         details.append(error_details_pb2.RequestInfo(request_id=refusal.request_id))
-    return status_pb2.Status(code=refusal.code, message=_short(refusal.message), details=_packed(details))
+    return status_pb2.Status(
+        code=refusal.code, message=_short(refusal.message, longest), details=_packed(details)
+    )
 
 
-def _bad_request(violations: Iterable[Violation], reason: Reason) -> error_details_pb2.BadRequest:
+def _bad_request(
+    violations: Iterable[Violation], reason: Reason, longest: int
+) -> error_details_pb2.BadRequest:
     broken = error_details_pb2.BadRequest.FieldViolation
     return error_details_pb2.BadRequest(
         field_violations=[
-            broken(field=violation.field, description=_short(str(violation)), reason=reason)
+            broken(field=violation.field, description=_short(str(violation), longest), reason=reason)
             for violation in violations
         ]
     )
@@ -154,10 +159,10 @@ def _packed(details: Iterable[Message]) -> list[any_pb2.Any]:
     return packed
 
 
-def _cut(violation: Violation) -> Violation:
+def _cut(violation: Violation, longest: int) -> Violation:
     texts = (violation.field, violation.rule, violation.value, violation.remedy)
-    return Violation(*(_short(text) for text in texts))
+    return Violation(*(_short(text, longest) for text in texts))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}..."
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

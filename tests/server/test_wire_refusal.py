@@ -64,6 +64,14 @@ def test_a_status_fits_into_headers_whatever_the_texts(letter: str) -> None:
     assert len(back.violations) <= 8
 
 
+def test_a_single_long_remedy_arrives_whole() -> None:
+    """It is what a caller needs most: the column list, or how a condition is written."""
+    violation = Violation("columns.x", "must be a column", "x", "Columns: " + ", ".join(["column"] * 50))
+    back = unpack(pack(Refusal(CODE, Reason.INVALID_RECORDS, str(violation), (violation,))))
+    assert back.violations == (violation,)
+    assert back.message == str(violation)
+
+
 def test_violations_of_usual_size_all_arrive() -> None:
     """Eight violations as the library writes them are small enough to be told."""
     rule = "must be one of the schema's columns (age, city, income)"
