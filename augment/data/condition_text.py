@@ -30,6 +30,7 @@ _QUOTED_NAME = re.compile(r'`(?P<tick>(?:[^`]|``)+)`|(?P<double>"(?:[^"\\]|\\.)+
 _ITEM = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<bare>[^",]*?))\s*(?:,|\Z)')
 _END = r'"(?:[^"\\]|\\.)*"|.*?'
 _RANGE = re.compile(rf"(?P<above>>?)\s*(?P<low>{_END})\s*\.\.\s*(?P<below><?)\s*(?P<high>{_END})", re.DOTALL)
+_QUOTES = '`"'
 _BRACKETS = {"{": "}", "[": "]", "(": ")"}
 
 
@@ -70,9 +71,11 @@ def parse_condition(text: str, columns: Iterable[str] = (), *, field: str = "con
         _refuse(field, text)
     if len(text) > MAX_TEXT:
         raise RequestError.of(field, f"must be at most {MAX_TEXT} characters long", len(text))
-    name, rest = split_name(text, columns, _OPERATOR) or _refuse(field, text)
+    known = tuple(columns)
+    name, rest = split_name(text, known, _OPERATOR) or _refuse(field, text)
     operator = _OPERATOR.match(rest)
-    if operator is None or name.endswith("!"):
+    is_plain = name not in known and text.lstrip()[0] not in _QUOTES
+    if operator is None or (is_plain and name.endswith("!")):  # `age != 3` is no condition
         _refuse(field, text)
     value = rest[operator.end() :].strip()
     if operator["word"]:

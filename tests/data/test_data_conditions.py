@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from augment.data.balance import Balance, parse_balance
@@ -44,6 +44,8 @@ def conditions() -> st.SearchStrategy[Condition]:
 
 @SETTINGS
 @given(conditions())
+@example(Missing("!"))
+@example(OneOf("a!", ("=",)))
 def test_a_condition_is_read_from_its_own_text(condition: Condition) -> None:
     """Whatever the names and values are, the text stands for the very condition."""
     assert parse_condition(condition.text) == condition
