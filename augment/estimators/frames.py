@@ -159,7 +159,11 @@ def _column(name: Any, cells: pd.Series[Any]) -> pa.Array:
     """Return cells as Arrow has them."""
     try:
         column = pa.array(cells, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as exc:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowTypeError,
+        pa.ArrowNotImplementedError,
+    ) as exc:  # all it says of types
         remedy = "Make it numbers, text, categories, booleans or dates"
         raise SchemaError.of(
             f"columns.{name}", "must have cells of one type", shorten(str(exc)), remedy

@@ -113,3 +113,10 @@ def test_a_matrix_of_latents_gets_its_names() -> None:
     table = latent_table(np.arange(6, dtype=np.float32).reshape(2, 3))
     assert table.to_pydict() == {"latent_0": [0.0, 3.0], "latent_1": [1.0, 4.0], "latent_2": [2.0, 5.0]}
     assert latent_table(table).equals(table)
+
+
+def test_a_frame_with_an_integer_beyond_64_bits_is_refused() -> None:
+    """Arrow cannot hold it; the caller gets our error and not Python's."""
+    frame = pytest.importorskip("pandas").DataFrame({"age": [1, 2**70]}, dtype=object)
+    with pytest.raises(InvalidRecordsError, match="must be a table that Arrow can hold"):
+        to_table(frame)

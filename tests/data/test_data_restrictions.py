@@ -22,7 +22,7 @@ from augment.data.shares import Shares, class_of_row, compile_balance
 from augment.data.tables import EncodingTables
 from augment.data.wanted import satisfied
 from augment.errors import RequestError
-from tests.data.test_data_codec import NUMERIC, fitted, level_columns
+from tests.data.columns import NUMERIC, fitted, level_columns
 from tests.records import every_kind
 
 SETTINGS = settings(max_examples=150, deadline=None)

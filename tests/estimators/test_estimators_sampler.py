@@ -184,6 +184,12 @@ def test_one_row_of_a_class_is_enough(rare: int) -> None:
     assert set(own.sample_indices_[30:].tolist()) == set(range(rare))
 
 
+def test_rows_and_labels_of_different_numbers_are_an_error() -> None:
+    """Said in scikit-learn's words, before anything is learnt."""
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        AutoencoderSampler().fit_resample(pd.DataFrame({"x": range(80)}), np.arange(79) % 2)
+
+
 def test_one_class_is_an_error() -> None:
     """There is nothing to balance."""
     with pytest.raises(ValueError, match="class"):
