@@ -28,6 +28,7 @@ __all__ = ["IMAGE_NOISE", "STEPS", "Plan", "Trial", "try_out"]
 STEPS = 8
 IMAGE_NOISE = 0.25
 _IMAGE_PATHS = 6
+_ALL_KEPT = 1e-12  # judges every cell and replaces none
 _DAMAGE_RATE = 0.1
 _MAP_ROWS = 2_000
 _JUDGED_ROWS = 5_000
@@ -94,7 +95,7 @@ def try_out(client: Client, dataset: Dataset, train: pa.Table, held_out: pa.Tabl
         latent = [client.encode(name, table).latent for table in (sample, synthetic)]
     repairs = None
     if corrupted.damage.any():
-        sureness = client.denoise(name, corrupted.records, threshold=0).confidence
+        sureness = client.denoise(name, corrupted.records, threshold=_ALL_KEPT).confidence
         repairs = judge_repairs(corrupted, denoised, sureness, dataset.schema, train)
     return Trial(
         synthetic=synthetic,

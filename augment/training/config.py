@@ -105,7 +105,7 @@ class DenoiserConfig(_ModelConfig):
     """
 
     layers: int = Field(default=3, ge=1, le=16)
-    blur_rows: float = Field(default=5.0, ge=0)
+    blur_rows: float = Field(default=15.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     doubt_share: float = Field(default=0.2, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
