@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,9 @@ def test_its_last_words_are_figures_times_and_what_to_try(own: tuple[Path, str])
         assert part in said
     assert (out / "index.html").as_uri() in said
     assert len(said.splitlines()) < 45
+    ranked = re.search(r"swapped cells ranked below intact .* (\d+)%", said)
+    assert ranked is not None
+    assert int(ranked[1]) > 60  # 50 is no idea; two passes over the rows teach it some
 
 
 def test_its_page_is_fine_in_a_real_browser(own: tuple[Path, str], tmp_path: Path) -> None:
