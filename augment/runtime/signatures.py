@@ -57,6 +57,8 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
     if role not in roles:
         return f"must be one of {sorted(roles)} or the graph of a sampler"
     inputs, outputs = roles[role]
+    if role == "decode" and any(tensor.name == "values" for tensor in info.outputs):
+        outputs = outputs | {"values": ("float32", cells)}
     return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
 
 
