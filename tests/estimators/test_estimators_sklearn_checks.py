@@ -1,0 +1,24 @@
+"""scikit-learn's own checks of the estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from augment.estimators import AutoencoderTransformer
+
+ESTIMATORS = [AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0)]
+CHECKS = [
+    pytest.param(each, check, id=f"{type(each).__name__}-{check.func.__name__}-{number}")
+    for estimator in ESTIMATORS
+    for number, (each, check) in enumerate(estimator_checks_generator(estimator, legacy=True))
+]
+"""What `parametrize_with_checks` parametrises by, with shorter names."""
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+def test_it_is_an_estimator_as_scikit_learn_has_them(estimator: Any, check: Any) -> None:
+    """Each of scikit-learn's checks passes."""
+    check(estimator)
