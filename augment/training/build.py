@@ -156,6 +156,10 @@ def draft_of(
         training=report,
         quality=quality,
         producer=versions(),
+        prediction=next((one.prediction for one in finished if one.prediction is not None), None),
+        score_quantiles=next(
+            (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
+        ),
     )
 
 
