@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from augment.estimators.pretrained import PretrainedClassifier, PretrainedRegressor
 from augment.estimators.sampler import AutoencoderSampler
 from augment.estimators.transformer import AutoencoderTransformer
 
-__all__ = ["AutoencoderSampler", "AutoencoderTransformer"]
+__all__ = ["AutoencoderSampler", "AutoencoderTransformer", "PretrainedClassifier", "PretrainedRegressor"]

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from augment.estimators import AutoencoderTransformer
+from augment.estimators import AutoencoderTransformer, PretrainedClassifier, PretrainedRegressor
 
-ESTIMATORS = [AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0)]
+ESTIMATORS = [
+    AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0),
+    PretrainedClassifier(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
+    PretrainedRegressor(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
+]
 CHECKS = [
     pytest.param(each, check, id=f"{type(each).__name__}-{check.func.__name__}-{number}")
     for estimator in ESTIMATORS
