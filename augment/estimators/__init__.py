@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from augment.estimators.imputer import DenoisingImputer
 from augment.estimators.pretrained import PretrainedClassifier, PretrainedRegressor
 from augment.estimators.sampler import AutoencoderSampler
 from augment.estimators.transformer import AutoencoderTransformer
 
-__all__ = ["AutoencoderSampler", "AutoencoderTransformer", "PretrainedClassifier", "PretrainedRegressor"]
+__all__ = [
+    "AutoencoderSampler",
+    "AutoencoderTransformer",
+    "DenoisingImputer",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
+]

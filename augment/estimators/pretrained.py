@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -54,6 +55,8 @@ class _Pretrained(LearningEstimator):
         swap: Share of the cells that another record's take the place of in pretraining.
         mask: Share that is hidden.
         gaussian: Standard deviation of the noise on numbers.
+        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
+            features of the one before.
         inputs: Whether the head sees the records themselves beside the encoder's features.
         unlabeled: A value of `y` that says "no label", beside NaN and None.
         as_array: As in `AutoencoderTransformer`.
@@ -71,6 +74,7 @@ class _Pretrained(LearningEstimator):
         "swap": [Interval(Real, 0, 1, closed="left")],
         "mask": [Interval(Real, 0, 1, closed="left")],
         "gaussian": [Interval(Real, 0, 10, closed="both")],
+        "layerwise_steps": [Interval(Integral, 0, None, closed="left")],
         "inputs": ["boolean"],
         "unlabeled": "no_validation",
         "as_array": ["boolean", tuple, None],
@@ -90,6 +94,7 @@ class _Pretrained(LearningEstimator):
         swap: float = 0.3,
         mask: float = 0.0,
         gaussian: float = 0.0,
+        layerwise_steps: int = 0,
         inputs: bool = False,
         unlabeled: Any = None,
         as_array: bool | tuple[int, ...] | None = None,
@@ -105,6 +110,7 @@ class _Pretrained(LearningEstimator):
         self.swap = swap
         self.mask = mask
         self.gaussian = gaussian
+        self.layerwise_steps = layerwise_steps
         self.inputs = inputs
         self.unlabeled = unlabeled
         self.as_array = as_array
@@ -132,6 +138,22 @@ class _Pretrained(LearningEstimator):
         records = Batch.from_encoded(self._encoded(X)).rows(torch.from_numpy(rows))
         self._fit_head(records, targets, seed_of(random))
         return self
+
+    def refit(self, X: Any, y: Any, *, seed: int = 0) -> Self:  # noqa: N803 - scikit-learn's
+        """Return a copy with another head, on the same pretrained encoder: trained on other labels.
+
+        Args:
+            X: Features with labels, and without.
+            y: Labels, as in `fit`.
+            seed: Of the head.
+        """
+        check_is_fitted(self)
+        other = copy.copy(self)
+        X = other._checked(X, reset=False)  # noqa: N806, SLF001 - scikit-learn's; itself
+        labelled, targets = other._labels(X, y)  # noqa: SLF001 - likewise
+        rows = torch.from_numpy(np.flatnonzero(labelled))
+        other._fit_head(Batch.from_encoded(other._encoded(X)).rows(rows), targets, seed)  # noqa: SLF001
+        return other
 
     def to_bundle(self, path: Path | str, *, target: str = "target") -> Path:
         """Publish encoder, head and autoencoder as the next version of a model.
@@ -185,6 +207,7 @@ class _Pretrained(LearningEstimator):
             swap=self.swap,
             mask=self.mask,
             gaussian=self.gaussian,
+            layerwise_steps=self.layerwise_steps,
         )
         changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed_of(random)}
         if self.max_steps is not None:

@@ -92,6 +92,13 @@ class Autoencoder(Trainable):
             self.back.weight[:, :count] = axes.T
             self.back.weight[:, count:] *= _START_GAIN
 
+    @torch.no_grad()
+    def keep_to_layers(self) -> None:
+        """Start the straight way at nothing, so that all goes through the layers."""
+        for part in (self.straight, self.back):
+            for weights in part.parameters():
+                weights.zero_()
+
     def encode(self, batch: Batch) -> Tensor:
         """Return the latent vectors, (N, L)."""
         return self.squeeze(self.features(batch))

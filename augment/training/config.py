@@ -22,7 +22,7 @@ __all__ = [
     "override",
 ]
 
-ModelName = Literal["vae", "denoiser", "maker", "autoencoder"]
+ModelName = Literal["vae", "denoiser", "maker", "imputer", "autoencoder"]
 
 
 class _Settings(BaseModel):
@@ -86,6 +86,8 @@ class AutoencoderConfig(_Settings):
         swap: Share that another record's take the place of.
         gaussian: Standard deviation of what is added to numbers and array elements.
         salt_and_pepper: Share of numbers and array elements set to an extreme.
+        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
+            features of the one before; 0: all layers at once, started at the principal components.
         learning_rate: The highest.
     """
 
@@ -97,6 +99,7 @@ class AutoencoderConfig(_Settings):
     swap: float = Field(default=0.0, ge=0, lt=1)
     gaussian: float = Field(default=0.0, ge=0, le=10)
     salt_and_pepper: float = Field(default=0.0, ge=0, lt=1)
+    layerwise_steps: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
 
 
@@ -148,8 +151,8 @@ class TrainConfig(_Settings):
     Attributes:
         seed: Of all randomness; the same seed on the same device gives the same weights.
         device: `auto` is a GPU where there is one.
-        models: What to train; `denoiser` has a maker, and `maker` is that alone. Either `vae` or
-            `autoencoder`: both have a latent space.
+        models: What to train; `denoiser` is a maker and an imputer, `maker` and `imputer` are one of them
+            alone. Either `vae` or `autoencoder`: both have a latent space.
         epochs: At most; None: by the number of rows. One pass over the rows, or a twentieth of
             `max_steps` where a pass is longer.
         max_steps: At most; None: by the number of rows and the cost of a step.

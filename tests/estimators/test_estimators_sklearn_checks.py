@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from augment.estimators import AutoencoderTransformer, PretrainedClassifier, PretrainedRegressor
+from augment.estimators import (
+    AutoencoderTransformer,
+    DenoisingImputer,
+    PretrainedClassifier,
+    PretrainedRegressor,
+)
+from augment.training import DenoiserConfig, TrainConfig
 
+SHORT = TrainConfig(denoiser=DenoiserConfig(hidden=16, layers=1))
 ESTIMATORS = [
+    DenoisingImputer(max_steps=2, random_state=0, config=SHORT),
     AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0),
     PretrainedClassifier(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
     PretrainedRegressor(hidden=(16,), max_steps=20, head_steps=300, random_state=0),

@@ -12,6 +12,7 @@ from augment.models import Autoencoder, AutoencoderOptions, Batch, Spoiling
 from augment.models.cell_values import CellValues
 from augment.models.features import RecordFeatures
 from augment.models.spoiling import spoil
+from augment.models.stacked import pretrain_layers
 from tests.models.encoded_tables import TABLES, encoded_table
 
 
@@ -119,3 +120,17 @@ def test_the_loss_is_against_the_clean_record() -> None:
     model = Autoencoder(layout, options, seeded())
     told = model.features.distance(model.expand(model.squeeze(model.features(batch) * 0)), batch).total
     torch.testing.assert_close(model.loss(batch, seeded()).total, told.mean())
+
+
+@pytest.mark.parametrize("spoiling", [Spoiling(), Spoiling(mask=0.2)])
+def test_layers_learn_one_after_the_other(spoiling: Spoiling) -> None:
+    """Each layer changes; together they reconstruct better than random ones before any joint step."""
+    layout, encoded = encoded_table("mixed", rows=256)
+    batch = Batch.from_encoded(encoded)
+    model = Autoencoder(layout, AutoencoderOptions(3, (16, 12), spoiling=spoiling), seeded())
+    model.keep_to_layers()
+    before = [layer.weight.clone() for layer in model.encoder]
+    error = float(model.score(batch).detach().mean())
+    pretrain_layers(model, batch, steps=150, batch_size=64, generator=seeded())
+    assert not any(torch.equal(layer.weight, old) for layer, old in zip(model.encoder, before, strict=True))
+    assert float(model.score(batch).detach().mean()) < 0.9 * error

@@ -19,6 +19,7 @@ RECIPES: dict[ModelName, tuple[Recipe, ...]] = {
     "vae": (VaeRecipe(),),
     "denoiser": (MakerRecipe(), DenoiserRecipe()),
     "maker": (MakerRecipe(),),
+    "imputer": (DenoiserRecipe(),),
     "autoencoder": (AutoencoderRecipe(),),
 }
 """What each name in `TrainConfig.models` trains: the denoiser is one network that makes records column by

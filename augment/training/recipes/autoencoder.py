@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from augment.models import Autoencoder, AutoencoderOptions, Spoiling, autoencoder_graphs
+from augment.models.stacked import pretrain_layers
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import Length
 
@@ -21,6 +22,7 @@ _HIDDEN = (256,)
 _WIDEST_LATENT = 32
 _ROWS_OF_COMPONENTS = 20_000
 _MOST_PLACES = 4_096
+_LAYER_BATCH = 128
 
 
 class AutoencoderRecipe:
@@ -47,8 +49,17 @@ class AutoencoderRecipe:
             spoiling=Spoiling(chosen.mask, chosen.swap, chosen.gaussian, chosen.salt_and_pepper),
         )
         model = Autoencoder(layout, options, generator)
-        if model.features.width <= _MOST_PLACES:
-            rows = torch.randperm(len(train), generator=generator)[:_ROWS_OF_COMPONENTS]
+        rows = torch.randperm(len(train), generator=generator)[:_ROWS_OF_COMPONENTS]
+        if chosen.layerwise_steps:
+            model.keep_to_layers()
+            pretrain_layers(
+                model,
+                train,
+                steps=chosen.layerwise_steps,
+                batch_size=config.batch_size or _LAYER_BATCH,
+                generator=generator,
+            )
+        elif model.features.width <= _MOST_PLACES:
             model.start_at_components(train.rows(rows))
         return model
 
