@@ -74,5 +74,17 @@ def _help(text: str | None) -> str:
     return "\n\n".join(flowing)
 
 
-for _command in (schema, train, info, serve, generate, interpolate, denoise, encode, score, predict, evaluate):
+for _command in (
+    schema,
+    train,
+    info,
+    serve,
+    generate,
+    interpolate,
+    denoise,
+    encode,
+    score,
+    predict,
+    evaluate,
+):
     app.command(help=_help(_command.__doc__))(_command)

@@ -37,7 +37,7 @@ class FeatureTable:
     array: tuple[int, ...]
 
     @classmethod
-    def of(cls, features: Any, as_array: bool | tuple[int, ...] | None) -> FeatureTable:
+    def of(cls, features: Any, *, as_array: bool | tuple[int, ...] | None) -> FeatureTable:
         """Return how to take such features in.
 
         Args:
@@ -65,7 +65,10 @@ class FeatureTable:
             columns = [column_of(name, frame.iloc[:, place]) for place, name in enumerate(frame.columns)]
         else:
             dense = _dense(features)
-            columns = [pa.array(dense[:, place].astype(np.float64), from_pandas=True) for place in range(dense.shape[1])]
+            columns = [
+                pa.array(dense[:, place].astype(np.float64), from_pandas=True)
+                for place in range(dense.shape[1])
+            ]
         return pa.table(columns, names=list(self.names))
 
     def schema(self, table: pa.Table) -> Schema:
@@ -90,5 +93,7 @@ def _dense(features: Any) -> NDArray[Any]:
 
 def _learnable(column: Any) -> Any:
     if isinstance(column, IdentifierColumn) and not column.pattern:
-        return IntegerColumn(name=column.name, nullable=column.nullable, storage=column.storage, why=column.why)
+        return IntegerColumn(
+            name=column.name, nullable=column.nullable, storage=column.storage, why=column.why
+        )
     return column

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from augment.data import conform
 from augment.errors import RecordsError
-from augment.estimators.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from augment.data import Encoded
+    from augment.estimators.feature_table import FeatureTable
     from augment.training.learnt import Learnt
 
 __all__ = ["LearningEstimator", "seed_of"]

@@ -25,7 +25,6 @@ from augment.estimators.feature_table import FeatureTable
 from augment.estimators.learning import LearningEstimator, seed_of
 from augment.models import Autoencoder, Batch
 from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
-from augment.runtime.engine import graph_inputs
 from augment.training.config import AutoencoderConfig, TrainConfig
 from augment.training.heads import FittedHeads, HeadOptions, fit_heads, represented
 from augment.training.learnt import learn
@@ -45,26 +44,7 @@ _STORAGE = {"b": "bool", "i": "int64", "u": "int64", "f": "double"}
 
 
 class _Pretrained(LearningEstimator):
-    """What classifier and regressor share.
-
-    Args:
-        head: None: an MLP; or any scikit-learn estimator, which sees the encoder's features.
-        fine_tune: Whether the encoder's weights change under the head; else they are frozen. Needs the MLP.
-        hidden: Widths of the encoder's hidden layers.
-        n_components: Width of the bottleneck that the encoder is trained with.
-        swap: Share of the cells that another record's take the place of in pretraining.
-        mask: Share that is hidden.
-        gaussian: Standard deviation of the noise on numbers.
-        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
-            features of the one before.
-        inputs: Whether the head sees the records themselves beside the encoder's features.
-        unlabeled: A value of `y` that says "no label", beside NaN and None.
-        as_array: As in `AutoencoderTransformer`.
-        max_steps: Of pretraining, at most; None: by the number of rows.
-        head_steps: Of each head of an MLP, at most.
-        random_state: Of training; an integer makes results repeatable.
-        config: All other settings of pretraining.
-    """
+    """What classifier and regressor share; `PretrainedClassifier` tells of the settings."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "head": [HasMethods(["fit", "predict"]), None],
@@ -133,7 +113,9 @@ class _Pretrained(LearningEstimator):
         random = check_random_state(self.random_state)
         X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
         labelled, targets = self._labels(X, y)
-        self._pretrain(X if unlabelled is None else _stacked(X, self._checked(unlabelled, reset=False)), random)
+        self._pretrain(
+            X if unlabelled is None else _stacked(X, self._checked(unlabelled, reset=False)), random
+        )
         rows = np.flatnonzero(labelled)
         records = Batch.from_encoded(self._encoded(X)).rows(torch.from_numpy(rows))
         self._fit_head(records, targets, seed_of(random))
@@ -199,7 +181,7 @@ class _Pretrained(LearningEstimator):
         """Return how an MLP is read, and its outputs."""
 
     def _pretrain(self, X: Any, random: np.random.RandomState) -> None:  # noqa: N803 - scikit-learn's
-        self._table = FeatureTable.of(X, self.as_array)
+        self._table = FeatureTable.of(X, as_array=self.as_array)
         table = self._table.table(X)
         autoencoder = AutoencoderConfig(
             latent_dim=self.n_components,
@@ -226,9 +208,7 @@ class _Pretrained(LearningEstimator):
             self.head_.fit(represented(self._representation, records).numpy(), targets)
             return
         reading, outputs = self._reading()
-        options = HeadOptions(
-            outputs, max_steps=self.head_steps, fine_tune=self.fine_tune, seed=seed % 2**31
-        )
+        options = HeadOptions(outputs, max_steps=self.head_steps, fine_tune=self.fine_tune, seed=seed % 2**31)
         self.fitted_ = fit_heads(self._representation, records, self._numbers(targets), reading, options)
         self.head_ = self.fitted_.predictor
 
@@ -259,10 +239,28 @@ class _Pretrained(LearningEstimator):
 
 
 class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
-    __doc__ = """Classifies records by the features that a denoising autoencoder learnt of all rows, labelled or not.
+    """Classifies by the features that a denoising autoencoder learnt of all rows, labelled or not.
 
     For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
-    """ + (_Pretrained.__doc__ or "").partition("\n")[2] + """
+
+    Args:
+        head: None: an MLP; or any scikit-learn estimator, which sees the encoder's features.
+        fine_tune: Whether the encoder's weights change under the head; else they are frozen. Needs the MLP.
+        hidden: Widths of the encoder's hidden layers.
+        n_components: Width of the bottleneck that the encoder is trained with.
+        swap: Share of the cells that another record's take the place of in pretraining.
+        mask: Share that is hidden.
+        gaussian: Standard deviation of the noise on numbers.
+        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
+            features of the one before.
+        inputs: Whether the head sees the records themselves beside the encoder's features.
+        unlabeled: A value of `y` that says "no label", beside NaN and None.
+        as_array: As in `AutoencoderTransformer`.
+        max_steps: Of pretraining, at most; None: by the number of rows.
+        head_steps: Of each head of an MLP, at most.
+        random_state: Of training; an integer makes results repeatable.
+        config: All other settings of pretraining.
+
     Attributes:
         classes_: The classes.
         learnt_: The pretrained autoencoder.
@@ -320,10 +318,11 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc] 
 
 
 class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
-    __doc__ = """Predicts a number by the features that a denoising autoencoder learnt of all rows, labelled or not.
+    """Predicts a number by the features that a denoising autoencoder learnt of all rows, labelled or not.
 
     For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
-    """ + (_Pretrained.__doc__ or "").partition("\n")[2] + """
+    The settings are those of `PretrainedClassifier`.
+
     Attributes:
         learnt_: The pretrained autoencoder.
         head_: What was fitted on its features.

@@ -104,7 +104,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         del y
         self._validate_params()
         X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
-        self._table = FeatureTable.of(X, self.as_array)
+        self._table = FeatureTable.of(X, as_array=self.as_array)
         table = self._table.table(X)
         self.learnt_ = learn(table, self._table.schema(table), self._config())
         self.reconstruction_loss_ = self.learnt_.trained["autoencoder"].report.heldout_loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,7 +43,7 @@ class AutoencoderOptions:
     hidden: tuple[int, ...] = (256,)
     tied: bool = False
     dropout: float = 0.0
-    spoiling: Spoiling = Spoiling()
+    spoiling: Spoiling = field(default_factory=Spoiling)
 
 
 class Autoencoder(Trainable):
@@ -142,9 +142,7 @@ class Autoencoder(Trainable):
         latent = self.squeeze(vectors, generator)
         apart = self.features.distance(self.expand(latent, generator), batch)
         parts = {"numbers": apart.numbers, "categories": apart.categories, "arrays": apart.arrays}
-        return LossParts(
-            apart.total.mean(), {name: part.mean().detach() for name, part in parts.items()}
-        )
+        return LossParts(apart.total.mean(), {name: part.mean().detach() for name, part in parts.items()})
 
     def _bent(self, hidden: Tensor, generator: torch.Generator | None) -> Tensor:
         """Normalise and bend a hidden layer; dropout in training."""

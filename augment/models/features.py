@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
 
-__all__ = ["Decoded", "RecordFeatures", "Reconstruction"]
+__all__ = ["Decoded", "Reconstruction", "RecordFeatures"]
 
 
 @dataclass(frozen=True)

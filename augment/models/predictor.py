@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from augment.models.batch import Batch
 from augment.models.blocks import dropout, linear
 from augment.models.features import RecordFeatures
 from augment.models.trainable import Graph, Port, record_ports
-from augment.models.batch import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,13 @@ class MlpHead(nn.Module):
     """One hidden layer, dropout before and after it. Shape: (N, inputs) to (N, outputs)."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, hidden: int, rates: tuple[float, float], generator: torch.Generator
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        hidden: int,
+        rates: tuple[float, float],
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.rates = rates

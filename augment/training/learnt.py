@@ -19,7 +19,9 @@ from augment.training.train import choose_device, train_models
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from augment.data import Schema
     from augment.runtime.engine import Engine
@@ -80,8 +82,16 @@ class Learnt:
         return publish(where.parent, where.name, draft)
 
 
-def learn(table: pa.Table, schema: Schema, config: TrainConfig) -> Learnt:
+def learn(
+    table: pa.Table, schema: Schema, config: TrainConfig, repeats: NDArray[np.int64] | None = None
+) -> Learnt:
     """Learn a table.
+
+    Args:
+        table: The records.
+        schema: Their columns.
+        config: How to train.
+        repeats: How often each record counts in training, at least once; None: once.
 
     Raises:
         SchemaError: The table does not fit the schema.
@@ -89,7 +99,7 @@ def learn(table: pa.Table, schema: Schema, config: TrainConfig) -> Learnt:
     """
     started = time.monotonic()
     codec, encoded = encoded_with(table, schema)
-    trained = train_models(encoded, codec.layout, config, Watcher())
+    trained = train_models(encoded, codec.layout, config, Watcher(), repeats)
     seconds = time.monotonic() - started
     return Learnt(codec, trained, config, first_rows(encoded), len(encoded.tokens), round(seconds, 3))
 

@@ -7,6 +7,7 @@ import json
 import platform
 from datetime import UTC, datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,20 @@ def main() -> None:
 def _work(options: argparse.Namespace) -> dict[tuple[str, ...], Callable[[], dict[str, Any]]]:
     """Return what is to be computed, by part, case and repetition."""
     data, seeds = options.data, range(options.seeds)
+    work = _components(data, seeds)
+    for name in labels.DATASETS:
+        for seed in seeds:
+            work["labels", name, "1 %", str(seed)] = partial(labels.few_labels, name, 0.01, seed, data)
+    for count, start, seed in product((100, 500, 1000), _STARTS, seeds):
+        work["stacked", f"{count} labels", start, str(seed)] = partial(
+            labels.stacked, count, start, seed, data
+        )
+    for name, fold in product(anomalies.DATASETS, range(5)):
+        work["anomalies", name, str(fold)] = partial(anomalies.found_rare, name, fold, data)
+    return work
+
+
+def _components(data: Path, seeds: range) -> dict[tuple[str, ...], Callable[[], dict[str, Any]]]:
     work: dict[tuple[str, ...], Callable[[], dict[str, Any]]] = {}
     for name, sizes in components.SIZES.items():
         for size in sizes:
@@ -48,18 +63,6 @@ def _work(options: argparse.Namespace) -> dict[tuple[str, ...], Callable[[], dic
                 work["components", name, str(size), str(seed)] = partial(
                     components.compared, name, size, seed, data
                 )
-    for name in labels.DATASETS:
-        for seed in seeds:
-            work["labels", name, "1 %", str(seed)] = partial(labels.few_labels, name, 0.01, seed, data)
-    for count in (100, 500, 1000):
-        for start in _STARTS:
-            for seed in seeds:
-                work["stacked", f"{count} labels", start, str(seed)] = partial(
-                    labels.stacked, count, start, seed, data
-                )
-    for name in anomalies.DATASETS:
-        for fold in range(5):
-            work["anomalies", name, str(fold)] = partial(anomalies.found_rare, name, fold, data)
     return work
 
 

@@ -32,7 +32,10 @@ def compared(name: str, size: int, seed: int, data: Path) -> dict[str, Any]:
     split = _scaled(name, seed, data)
     pca = PCA(size, random_state=seed).fit(split.train)
     own = AutoencoderTransformer(size, as_array=name != "breast_cancer", random_state=seed).fit(split.train)
-    found: dict[str, Any] = {"rows": len(split.train), "steps": own.learnt_.trained["autoencoder"].report.steps}
+    found: dict[str, Any] = {
+        "rows": len(split.train),
+        "steps": own.learnt_.trained["autoencoder"].report.steps,
+    }
     found["seconds"] = own.learnt_.seconds
     for method, reducer in (("pca", pca), ("autoencoder", own)):
         codes, asked = reducer.transform(split.train), reducer.transform(split.test)

@@ -31,22 +31,25 @@ class Split:
 
 def breast_cancer(seed: int) -> Split:
     """Return 398 and 171 rows of 30 numbers."""
-    return _split(*load_breast_cancer(return_X_y=True), seed)
+    features, labels = load_breast_cancer(return_X_y=True)
+    return _split(features, labels, seed)
 
 
 def digits(seed: int) -> Split:
     """Return 1,257 and 540 images of 8x8."""
-    return _split(*load_digits(return_X_y=True), seed)
+    features, labels = load_digits(return_X_y=True)
+    return _split(features, labels, seed)
 
 
 def fashion_mnist(data: Path) -> Split:
     """Return the official 60,000 and 10,000 images of 28x28."""
     folder = data / "arrays" / "fashion_mnist"
-    parts = []
-    for part in ("train", "t10k"):
-        images = _idx(folder / f"{part}-images-idx3-ubyte.gz").astype(np.float32)
-        parts += [images.reshape(len(images), -1), _idx(folder / f"{part}-labels-idx1-ubyte.gz").astype(np.int64)]
-    return Split(*parts)
+    images = [_idx(folder / f"{part}-images-idx3-ubyte.gz").astype(np.float32) for part in ("train", "t10k")]
+    train, test = (part.reshape(len(part), -1) for part in images)
+    own, other = (
+        _idx(folder / f"{part}-labels-idx1-ubyte.gz").astype(np.int64) for part in ("train", "t10k")
+    )
+    return Split(train, own, test, other)
 
 
 def adult(data: Path) -> Split:
@@ -55,14 +58,14 @@ def adult(data: Path) -> Split:
         pd.read_csv(data / "tabular" / f"adult_{part}.csv.gz", na_values="?", skipinitialspace=True)
         for part in ("train", "test")
     ]
-    labels = [frame.pop("income").astype(str).str.contains(">").to_numpy(np.int64) for frame in frames]
+    labels = [(frame.pop("income") == ">50K").to_numpy().astype(np.int64) for frame in frames]
     return Split(frames[0], labels[0], frames[1], labels[1])
 
 
 def bank_full(data: Path) -> Split:
     """Return four fifths and a fifth of 45,211 records."""
     frame = pd.read_csv(data / "tabular" / "bank_full.csv.gz", sep=";")
-    labels = (frame.pop("y") == "yes").to_numpy(np.int64)
+    labels = (frame.pop("y") == "yes").to_numpy().astype(np.int64)
     order = np.random.default_rng(0).permutation(len(frame))
     test, train = order[: len(frame) // 5], order[len(frame) // 5 :]
     return Split(frame.iloc[train], labels[train], frame.iloc[test], labels[test])

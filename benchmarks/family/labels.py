@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
-from sklearn.compose import make_column_selector, make_column_transformer
 
 from augment.estimators import PretrainedClassifier
 from augment.models import Batch
 from augment.models.predictor import Reading, Representation
-from augment.training.heads import HeadOptions, fit_heads, represented
+from augment.training.heads import HeadOptions, fit_heads
 from family import datasets
 
 if TYPE_CHECKING:

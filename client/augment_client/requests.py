@@ -38,8 +38,8 @@ __all__ = [
     "generate",
     "get_model",
     "interpolate",
-    "reconstruct",
     "predict",
+    "reconstruct",
     "score",
 ]
 

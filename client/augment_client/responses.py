@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from augment_client.errors import ProtocolError
-from augment_client.results import ColumnInfo, Denoised, Draws, Latents, ModelInfo, Predictions, Records, Scores, Unseen
+from augment_client.results import (
+    ColumnInfo,
+    Denoised,
+    Draws,
+    Latents,
+    ModelInfo,
+    Predictions,
+    Records,
+    Scores,
+    Unseen,
+)
 from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits

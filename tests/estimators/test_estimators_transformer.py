@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,9 @@ from augment.errors import RequestError
 from augment.estimators import AutoencoderTransformer
 from augment.runtime import Model
 from tests.estimators.test_estimators_sampler import labels, mixed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def transformer(**changes: Any) -> AutoencoderTransformer:
@@ -51,9 +53,7 @@ def test_it_reconstructs_better_than_pca_of_its_size() -> None:
     train, test = scaler.transform(features[:400]), scaler.transform(features[400:])
     pca = PCA(3).fit(train)
     own = transformer(max_steps=800).fit(train)
-    errors = [
-        np.square(one.inverse_transform(one.transform(test)) - test).mean() for one in (own, pca)
-    ]
+    errors = [np.square(one.inverse_transform(one.transform(test)) - test).mean() for one in (own, pca)]
     assert errors[0] < 0.95 * errors[1]
 
 
