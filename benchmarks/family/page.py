@@ -16,8 +16,8 @@ _PARTS = {
     "components": (
         "The undercomplete autoencoder beside PCA of the same size",
         (
-            "Held-out rows. Error: mean square in the units that both see (standardised by column, or by all "
-            "pixels of images). kNN: accuracy of 5 neighbours in the reduced space. Digits and "
+            "Held-out rows. Error: mean square in the units that both see, standardised by column, or "
+            "by all pixels of images. kNN: accuracy of 5 neighbours in the reduced space. Digits and "
             "breast_cancer: splits of 70 and 30 %; Fashion-MNIST: its own."
         ),
         ("pca.error", "autoencoder.error", "pca.knn", "autoencoder.knn"),
@@ -25,10 +25,10 @@ _PARTS = {
     "labels": (
         "Few labels, many rows",
         (
-            "The same head (an average of 3 MLPs, stopped early on a fifth of the labels) on raw features and "
-            "on the frozen layers of an encoder pretrained on all training rows; boosted trees (scikit-learn's "
-            "defaults) on raw features. Draws of the labelled rows; all held-out rows. precision: average "
-            "precision of the rare class."
+            "The same head (an average of 3 MLPs, stopped early on a fifth of the labels) on raw "
+            "features and on the frozen layers of an encoder pretrained on all training rows; boosted "
+            "trees (scikit-learn's defaults) on raw features. Draws of the labelled rows; all held- "
+            "out rows. precision: average precision of the rare class."
         ),
         (
             "raw.accuracy",
@@ -42,17 +42,18 @@ _PARTS = {
     "stacked": (
         "What a layerwise start is worth",
         (
-            "Fashion-MNIST, 2 hidden layers of 256, tuned through all of them on so many labels; accuracy on "
-            "all 10,000 held-out images. Layers learn one after the other from the 60,000 images without labels."
+            "Fashion-MNIST, 2 hidden layers of 256, tuned through all of them on so many labels; "
+            "accuracy on all 10,000 held-out images. Layers learn one after the other from the 60,000 "
+            "images without labels."
         ),
         ("accuracy",),
     ),
     "anomalies": (
         "Rare rows found without labels",
         (
-            "5 folds; both methods learn ordinary rows alone; area under the curve on held-out rows of both "
-            "kinds. alarms, caught: share of ordinary and of rare held-out rows beyond the 95th percentile of the "
-            "autoencoder's calibration."
+            "5 folds; both methods learn ordinary rows alone; area under the curve on held-out rows "
+            "of both kinds. alarms, caught: share of ordinary and of rare held-out rows beyond the "
+            "95th percentile of the autoencoder's calibration."
         ),
         ("isolation_forest.auc", "autoencoder.auc", "alarms", "caught"),
     ),
