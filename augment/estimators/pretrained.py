@@ -233,7 +233,8 @@ class _Pretrained(LearningEstimator):
         """Return what the MLP predicts, in whole blocks: a row's answer does not hang on the others."""
         records, block = self._records(X), self.learnt_.config.block_rows
         rows = torch.arange(-(-len(records) // block) * block).clamp(max=len(records) - 1)
-        parts = [self.fitted_.predictor(records.rows(part)) for part in rows.split(block)]
+        assert self.fitted_ is not None  # noqa: S101 - asked for an MLP alone
+        parts = [self.fitted_.predictor(records.rows(part)) for part in torch.split(rows, block)]
         made: NDArray[np.float64] = torch.cat(parts)[: len(records)].double().numpy()
         return made
 
@@ -287,9 +288,9 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc] 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
         """Return the likeliest class of each record."""
         check_is_fitted(self)
-        if self.fitted_ is None:
-            return self.classes_[self.head_.predict(self._seen(X))]
-        return self.classes_[self._predicted(X).argmax(1)]
+        codes = self.head_.predict(self._seen(X)) if self.fitted_ is None else self._predicted(X).argmax(1)
+        likeliest: NDArray[Any] = self.classes_[codes]
+        return likeliest
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
         y = _checked_labels(X, y)
@@ -334,7 +335,8 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
         """Return the value of each record."""
         check_is_fitted(self)
         if self.fitted_ is None:
-            return np.asarray(self.head_.predict(self._seen(X)), np.float64).reshape(-1)
+            told: NDArray[np.float64] = np.asarray(self.head_.predict(self._seen(X)), np.float64)
+            return told.reshape(-1)
         return self._predicted(X)
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803

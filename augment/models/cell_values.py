@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -73,5 +75,5 @@ def _curve(layout: Layout, column: int) -> tuple[NDArray[np.float32], NDArray[np
     return (values[1:] if len(values) > 1 else values), np.zeros(len(values), np.int64)
 
 
-def _side_by_side(parts: list[NDArray[np.generic]] | list[NDArray[np.float32]], dtype: type) -> Tensor:
+def _side_by_side(parts: Sequence[NDArray[Any]], dtype: type) -> Tensor:
     return torch.from_numpy(np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype))

@@ -55,7 +55,7 @@ def pretrain_layers(
             optimizer.step()
         _hand_over(model, back, len(layers) - 1 - place)
         if not last:
-            inputs = torch.cat([small.features(part).detach() for part in inputs.split(_ROWS)])
+            inputs = torch.cat([small.features(part).detach() for part in torch.split(inputs, _ROWS)])
 
 
 class _Small:

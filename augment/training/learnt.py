@@ -113,5 +113,5 @@ def encoded_with(table: pa.Table, schema: Schema) -> tuple[Codec, Encoded]:
 
 def first_rows(encoded: Encoded) -> Encoded:
     """Return as many records as exported graphs are tried on."""
-    parts = (encoded.tokens, encoded.residuals, encoded.arrays)
-    return Encoded(*(part[:_EXAMPLES].copy() for part in parts))
+    some = slice(_EXAMPLES)
+    return Encoded(encoded.tokens[some].copy(), encoded.residuals[some].copy(), encoded.arrays[some].copy())

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def imputer(**changes: Any) -> DenoisingImputer:
     """Return an imputer that trains for an instant."""
     config = TrainConfig(denoiser=DenoiserConfig(hidden=32, layers=2))
-    return DenoisingImputer(**{"max_steps": 20, "random_state": 0, "config": config} | changes)
+    settings: dict[str, Any] = {"max_steps": 20, "random_state": 0, "config": config}
+    return DenoisingImputer(**settings | changes)
 
 
 def test_gaps_are_filled_and_nothing_else_changes() -> None:

@@ -47,7 +47,8 @@ def records(rows: int = ROWS) -> tuple[pd.DataFrame, np.ndarray]:
 
 def few(labels: np.ndarray, every: int = 6) -> np.ndarray:
     """Return labels of which most are missing."""
-    known: np.ndarray = np.where(np.arange(len(labels)) % every == 0, labels, None)
+    known = labels.astype(object)
+    known[np.arange(len(labels)) % every != 0] = None
     return known
 
 
@@ -87,8 +88,9 @@ def test_frozen_means_frozen_and_tuned_means_tuned(fitted: PretrainedClassifier)
     frame, labels = records()
     tuned = classifier(fine_tune=True).fit(frame, few(labels))
     for own, same in ((fitted, True), (tuned, False)):
-        pretrained = own.learnt_.trained["autoencoder"].model.encoder[0].weight
-        used = own.head_.representation.layers[0].weight
+        model = own.learnt_.trained["autoencoder"].model
+        pretrained = model.get_parameter("encoder.0.weight")
+        used = own.head_.get_parameter("representation.layers.0.weight")
         assert bool((pretrained == used).all()) is same
 
 
@@ -181,7 +183,7 @@ def test_what_does_not_fit_is_refused() -> None:
     """No label at all, one class, an encoder tuned under a head that has no gradient."""
     frame, labels = records()
     with pytest.raises(RecordsError, match="2 classes or more"):
-        classifier().fit(frame, np.where(labels == "yes", labels, None))
+        classifier().fit(frame, pd.Series(labels).where(labels == "yes"))
     with pytest.raises(RecordsError, match="must have a label at least"):
         PretrainedRegressor().fit(frame, np.full(ROWS, np.nan))
     with pytest.raises(RecordsError, match="fine_tune must be False"):

@@ -20,6 +20,12 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def weights(layer: torch.nn.Module) -> torch.Tensor:
+    """Return the weights of a linear layer; what torch's lists hold is untyped."""
+    assert isinstance(layer, torch.nn.Linear)
+    return layer.weight
+
+
 def numbers(rows: int = 300) -> pa.Table:
     """Return numbers of two factors, skewed ones and missing ones among them."""
     random = np.random.default_rng(0)
@@ -50,9 +56,9 @@ def test_it_starts_as_principal_components(tied: bool) -> None:  # noqa: FBT001 
     batch = Batch.from_encoded(codec.encode(table)[0])
     model = Autoencoder(codec.layout, AutoencoderOptions(latent_dim=2, hidden=(), tied=tied), seeded())
     model.start_at_components(batch)
-    torch.nn.init.zeros_(model.encoder[0].weight)
+    weights(model.encoder[0]).data.zero_()
     if not tied:
-        torch.nn.init.zeros_(model.decoder[0].weight)
+        weights(model.decoder[0]).data.zero_()
     vectors = model.features(batch)
     centred = vectors - vectors.mean(0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
@@ -82,7 +88,7 @@ def test_tied_weights_are_one_set() -> None:
     tied, untied = (
         Autoencoder(layout, AutoencoderOptions(latent_dim=3, tied=flag), seeded()) for flag in (True, False)
     )
-    count = [sum(weights.numel() for weights in model.parameters()) for model in (tied, untied)]
+    count = [sum(each.numel() for each in model.parameters()) for model in (tied, untied)]
     assert count[0] < 0.6 * count[1]
     latent = tied.encode(batch).detach()
     before = tied.expand(latent)
@@ -129,8 +135,8 @@ def test_layers_learn_one_after_the_other(spoiling: Spoiling) -> None:
     batch = Batch.from_encoded(encoded)
     model = Autoencoder(layout, AutoencoderOptions(3, (16, 12), spoiling=spoiling), seeded())
     model.keep_to_layers()
-    before = [layer.weight.clone() for layer in model.encoder]
+    before = [weights(layer).detach().clone() for layer in model.encoder]
     error = float(model.score(batch).detach().mean())
     pretrain_layers(model, batch, steps=150, batch_size=64, generator=seeded())
-    assert not any(torch.equal(layer.weight, old) for layer, old in zip(model.encoder, before, strict=True))
+    assert not any(torch.equal(weights(layer), old) for layer, old in zip(model.encoder, before, strict=True))
     assert float(model.score(batch).detach().mean()) < 0.9 * error
