@@ -335,8 +335,9 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
         """Return the value of each record."""
         check_is_fitted(self)
         if self.fitted_ is None:
-            told: NDArray[np.float64] = np.asarray(self.head_.predict(self._seen(X)), np.float64)
-            return told.reshape(-1)
+            told = np.asarray(self.head_.predict(self._seen(X)), np.float64)
+            values: NDArray[np.float64] = told.reshape(-1)
+            return values
         return self._predicted(X)
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
