@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from augment.bundle.golden import GoldenCase, golden_to_bytes
 from augment.bundle.graph_scan import scan_graph
 from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE
-from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Stepwise, TrainingReport
+from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Prediction, Stepwise, TrainingReport
 from augment.errors import PublishError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class BundleDraft:
         quality: Figures measured at training time.
         producer: Versions of the software that made it; this library's own is added.
         stepwise: The samplers that make records column by column.
+        prediction: What the graph `predict` predicts.
+        score_quantiles: Of the scores of held-out rows.
     """
 
     schema: Schema
@@ -54,6 +56,8 @@ class BundleDraft:
     quality: Mapping[str, float]
     producer: Mapping[str, str] = field(default_factory=dict)
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
+    prediction: Prediction | None = None
+    score_quantiles: tuple[float, ...] | None = None
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -91,6 +95,8 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         training=draft.training,
         quality=dict(draft.quality),
         files=infos,
+        prediction=draft.prediction,
+        score_quantiles=draft.score_quantiles,
     )
 
 

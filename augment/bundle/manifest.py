@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -13,6 +14,7 @@ from augment.bundle.limits import (
     GRAPH_SUFFIX,
     MAX_BLOCK_ROWS,
     MAX_GRAPHS,
+    MAX_QUANTILES,
     MAX_SIDE,
     NAME_PATTERN,
     ROLE_PATTERN,
@@ -25,6 +27,7 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
+    "Prediction",
     "Stepwise",
     "TensorInfo",
     "TrainingReport",
@@ -36,6 +39,10 @@ Dtype = Literal["float32", "int32"]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)] | Annotated[str, Field(min_length=1)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
+
+
+_OPTIONAL = ("prediction", "score_quantiles")
+"""What is left out of the file where it is None: bundles from before are canonical without."""
 
 
 class _Part(BaseModel):
@@ -117,6 +124,28 @@ class Stepwise(_Part):
         return (f"{sampler}_start", f"{sampler}_hidden", f"{sampler}_absorb", *draws)
 
 
+class Prediction(_Part):
+    """What the graph `predict` predicts.
+
+    Attributes:
+        target: What the column is called, or was in training.
+        classes: Its classes as text, in the order of the graph's `probabilities`; none: it is a number,
+            `value`.
+        storage: The Arrow type of what is predicted; the classes can be cast to it.
+    """
+
+    target: str = Field(min_length=1)
+    classes: tuple[str, ...] = ()
+    storage: Literal["string", "bool", "int64", "double"]
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> Prediction:
+        if len(set(self.classes)) < len(self.classes):
+            msg = f"classes must be distinct, got {list(self.classes)}"
+            raise ValueError(msg)
+        return self
+
+
 class Manifest(_Part):
     """All that a bundle says in names; its graphs speak numbers only.
 
@@ -137,6 +166,9 @@ class Manifest(_Part):
         training: How it was trained.
         quality: Figures measured at training time, e.g. `vae.heldout_loss`.
         files: sha256 and size of every file of the bundle but this one.
+        prediction: What the graph `predict` predicts; left out where there is none.
+        score_quantiles: Of the scores of held-out rows, evenly spaced from the smallest to the largest;
+            left out where no graph scores.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -156,6 +188,19 @@ class Manifest(_Part):
     training: TrainingReport
     quality: dict[str, float]
     files: dict[str, FileInfo]
+    prediction: Prediction | None = None
+    score_quantiles: Annotated[tuple[float, ...], Field(min_length=2, max_length=MAX_QUANTILES)] | None = None
+
+    @model_validator(mode="after")
+    def _what_is_predicted_is_told(self) -> Manifest:
+        if (self.prediction is None) != ("predict" not in self.graphs):
+            msg = "prediction must be there if, and only if, there is a graph predict"
+            raise ValueError(msg)
+        quantiles = self.score_quantiles or ()
+        if any(low > high for low, high in pairwise(quantiles)):
+            msg = "score_quantiles must not fall"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _files_are_those_named(self) -> Manifest:
@@ -191,7 +236,8 @@ class Manifest(_Part):
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: equal manifests give equal bytes."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True))
+        left_out = {name for name in _OPTIONAL if getattr(self, name) is None}
+        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude=left_out))
 
 
 def canonical_json(value: Any) -> bytes:

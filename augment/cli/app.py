@@ -14,7 +14,9 @@ from augment.cli.commands.evaluate import evaluate
 from augment.cli.commands.generate import generate
 from augment.cli.commands.info import info
 from augment.cli.commands.interpolate import interpolate
+from augment.cli.commands.predict import predict
 from augment.cli.commands.schema import schema
+from augment.cli.commands.score import score
 from augment.cli.commands.serve import serve
 from augment.cli.commands.train import train
 from augment.cli.guard import GuardedGroup
@@ -72,5 +74,17 @@ def _help(text: str | None) -> str:
     return "\n\n".join(flowing)
 
 
-for _command in (schema, train, info, serve, generate, interpolate, denoise, encode, evaluate):
+for _command in (
+    schema,
+    train,
+    info,
+    serve,
+    generate,
+    interpolate,
+    denoise,
+    encode,
+    score,
+    predict,
+    evaluate,
+):
     app.command(help=_help(_command.__doc__))(_command)

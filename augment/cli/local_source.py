@@ -15,7 +15,7 @@ from augment.runtime import Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Draws, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -102,6 +102,14 @@ class LocalSource:
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""
         return self.model.encode(table)
+
+    def score(self, table: pa.Table) -> Scores:
+        """Return how unusual the records are."""
+        return self.model.score(table)
+
+    def predict(self, table: pa.Table) -> Predictions:
+        """Return what the model predicts of the records."""
+        return self.model.predict(table)
 
 
 def bundle_path(where: Where) -> Path:

@@ -14,7 +14,7 @@ from augment_client import Client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Draws, Latents, Records, Where
+    from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
     from augment_client import ModelInfo
 
 __all__ = ["ServerSource", "facts_of", "open_server_source"]
@@ -81,6 +81,14 @@ class ServerSource:
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""
         return self.client.encode(self.facts.name, table, version=self.facts.version)
+
+    def score(self, table: pa.Table) -> Scores:
+        """Return how unusual the records are."""
+        return self.client.score(self.facts.name, table, version=self.facts.version)
+
+    def predict(self, table: pa.Table) -> Predictions:
+        """Return what the model predicts of the records."""
+        return self.client.predict(self.facts.name, table, version=self.facts.version)
 
 
 @contextmanager

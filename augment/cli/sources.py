@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     from augment.cli.facts import Facts
 
-__all__ = ["Asked", "Denoised", "Draws", "Latents", "Records", "Source", "Unseen", "Where", "open_source"]
+__all__ = [
+    "Asked",
+    "Denoised",
+    "Draws",
+    "Latents",
+    "Predictions",
+    "Records",
+    "Scores",
+    "Source",
+    "Unseen",
+    "Where",
+    "open_source",
+]
 
 
 class Unseen(Protocol):
@@ -68,6 +80,26 @@ class Latents(Protocol):
     def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
 
 
+class Scores(Protocol):
+    """How unusual records are: `score`, and where the model knows `percentile`."""
+
+    @property
+    def scores(self) -> pa.Table: ...  # noqa: D102 - see augment.runtime.results
+    @property
+    def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
+
+
+class Predictions(Protocol):
+    """What is predicted of records: `prediction`, and a probability a class."""
+
+    @property
+    def predictions(self) -> pa.Table: ...  # noqa: D102 - see augment.runtime.results
+    @property
+    def target(self) -> str: ...  # noqa: D102
+    @property
+    def unseen(self) -> Sequence[Unseen]: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked of generated records, as text.
@@ -110,6 +142,12 @@ class Source(Protocol):
 
     def encode(self, table: pa.Table) -> Latents:
         """Return the records' latent vectors."""
+
+    def score(self, table: pa.Table) -> Scores:
+        """Return how unusual the records are."""
+
+    def predict(self, table: pa.Table) -> Predictions:
+        """Return what the model predicts of the records."""
 
 
 @dataclass(frozen=True)

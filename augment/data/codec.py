@@ -109,6 +109,8 @@ class Codec:
             wide=tuple(scale.wide for scale in scales),
             array_names=tuple(self._arrays),
             array_shapes=tuple(_shape(by_name[name]) for name in self._arrays),
+            knots=tuple(scale.knots for scale in scales),
+            stretches=tuple(scale.stretches for scale in scales),
         )
 
     @cached_property

@@ -40,12 +40,16 @@ class Scale:
         ranks: float32, shape (vocab, 2).
         values: float32, shape (vocab,).
         wide: Booleans, shape (vocab,).
+        knots: float32, shape (K,); none for unordered columns.
+        stretches: int64, shape (vocab,).
     """
 
     ordered: bool
     ranks: NDArray[np.float32]
     values: NDArray[np.float32]
     wide: NDArray[np.bool_]
+    knots: NDArray[np.float32]
+    stretches: NDArray[np.int64]
 
     @classmethod
     def none(cls, vocab: int) -> Scale:
@@ -55,6 +59,8 @@ class Scale:
             ranks=np.zeros((vocab, 2), np.float32),
             values=np.zeros(vocab, np.float32),
             wide=np.zeros(vocab, np.bool_),
+            knots=np.zeros(0, np.float32),
+            stretches=np.zeros(vocab, np.int64),
         )
 
 

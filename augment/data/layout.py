@@ -33,6 +33,11 @@ class Layout:
             values, which its residual tells apart.
         array_names: The array columns, in file order.
         array_shapes: Their shapes.
+        knots: For each token column, float32 of shape (K,): standardised values, not clipped, at the ends of
+            each token's stretches, token after token. None for unordered columns. Empty: values inside
+            bins are not known.
+        stretches: For each token column, int64 of shape (vocab,): how many evenly spaced pieces, linear in
+            the residual, a token's values are: 0 for a single value, and for token 0, which has no knots.
     """
 
     names: tuple[str, ...]
@@ -45,6 +50,8 @@ class Layout:
     wide: tuple[NDArray[np.bool_], ...]
     array_names: tuple[str, ...]
     array_shapes: tuple[tuple[int, ...], ...]
+    knots: tuple[NDArray[np.float32], ...] = ()
+    stretches: tuple[NDArray[np.int64], ...] = ()
 
     @property
     def array_width(self) -> int:

@@ -53,8 +53,23 @@ class _NumericCodec(ABC):
         scaled = (middle.astype(np.float64) - self.table.mean) / (self.table.deviation or 1.0)
         values = np.clip(scaled, -_CLIP, _CLIP).astype(np.float32)
         values[0] = 0
-        wide = np.array((0, *self.table.widths)) > 0
-        return Scale(ordered=True, ranks=ranks_of(self.table.counts), values=values, wide=wide)
+        return Scale(
+            ordered=True,
+            ranks=ranks_of(self.table.counts),
+            values=values,
+            wide=self._splines.widths > 0,
+            knots=self._standardised_knots.astype(np.float32),
+            stretches=self._splines.widths,
+        )
+
+    @property
+    def _standardised_knots(self) -> NDArray[np.float64]:
+        """All knots in standard deviations from the mean, at most a million of them, shape (K,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (self._splines.knots.astype(np.float64) - self.table.mean) / (
+                self.table.deviation or 1.0
+            )
+        return np.clip(np.nan_to_num(scaled), -_FARTHEST, _FARTHEST)
 
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode cells of the column's type; beyond the training range they count as its ends.
@@ -101,11 +116,7 @@ class _NumericCodec(ABC):
         """
         if self._empty:
             return np.zeros(len(self.table.counts))
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = (self._splines.knots.astype(np.float64) - self.table.mean) / (
-                self.table.deviation or 1.0
-            )
-        knots = np.clip(np.nan_to_num(scaled), -_FARTHEST, _FARTHEST)
+        knots = self._standardised_knots
         below = np.concatenate([[0.0], np.cumsum((knots[1:] + knots[:-1]) / 2)])
         first, widths = self._splines.starts, self._splines.widths
         means = (below[first + widths] - below[first]) / np.maximum(widths, 1)

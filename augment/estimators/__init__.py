@@ -1,7 +1,16 @@
-"""Augmentation as estimators that scikit-learn and imbalanced-learn know how to use."""
+"""Augmentation and representation learning as estimators that scikit-learn knows how to use."""
 
 from __future__ import annotations
 
+from augment.estimators.imputer import DenoisingImputer
+from augment.estimators.pretrained import PretrainedClassifier, PretrainedRegressor
 from augment.estimators.sampler import AutoencoderSampler
+from augment.estimators.transformer import AutoencoderTransformer
 
-__all__ = ["AutoencoderSampler"]
+__all__ = [
+    "AutoencoderSampler",
+    "AutoencoderTransformer",
+    "DenoisingImputer",
+    "PretrainedClassifier",
+    "PretrainedRegressor",
+]

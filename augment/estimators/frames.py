@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASS",
     "as_frame",
+    "column_of",
     "learnable",
     "like",
     "merged",
@@ -73,7 +74,7 @@ def learnable(frame: pd.DataFrame, classes: NDArray[np.int64]) -> pa.Table:
     class comes first, so that records made from nothing follow it.
     """
     columns = [pa.array(classes.astype(str))]
-    columns += [_column(name, cells) for name, cells in frame.items()]
+    columns += [column_of(name, cells) for name, cells in frame.items()]
     return pa.table(columns, names=[CLASS, *_names(frame)])
 
 
@@ -155,7 +156,7 @@ def _names(frame: pd.DataFrame) -> list[str]:
     return [f"{place} {name}" for place, name in enumerate(frame.columns)]
 
 
-def _column(name: Any, cells: pd.Series[Any]) -> pa.Array:
+def column_of(name: Any, cells: pd.Series[Any]) -> pa.Array:
     """Return cells as Arrow has them."""
     try:
         column = pa.array(cells, from_pandas=True)

@@ -11,7 +11,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from augment.data import Encoded
 from augment.estimators.frames import (
@@ -28,10 +28,11 @@ from augment.estimators.frames import (
 from augment.estimators.redrawing import redrawn
 from augment.estimators.small_data import config_for
 from augment.training.config import TrainConfig
-from augment.training.in_memory import fit_engine
+from augment.training.learnt import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -59,6 +60,7 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
     Attributes:
         sampling_strategy_: For each class that gets rows, how many.
         sample_indices_: For each row returned, the number of the given row that it is or was made from.
+        learnt_: The trained denoiser, where there were rows to add.
         synthetic_mask_: For each row returned, whether it was made.
         n_features_in_: Number of features.
         feature_names_in_: Their names, if all are text.
@@ -136,7 +138,8 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
         """Learn all rows and return one new row a parent."""
         table = learnable(frame, classes)
         config = self.config or config_for(int(random.randint(2**31)))
-        engine = fit_engine(table, schema_of(table), config, repeats=_repeats(classes))
+        self.learnt_ = learn(table, schema_of(table), config, _repeats(classes))
+        engine = self.learnt_.engine
         encoded, _ = engine.codec.encode(table)
         own = Encoded(encoded.tokens[parents], encoded.residuals[parents], encoded.arrays[parents])
         names = engine.codec.layout.names
@@ -148,6 +151,19 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
         if self.reach is None:
             return made
         return part_of_the_way(real, made, self.reach * random.random_sample(len(made)), engine.codec.schema)
+
+    def to_bundle(self, path: Path | str) -> Path:
+        """Publish the denoiser as the next version of a model, for the server to generate records by.
+
+        Args:
+            path: The model's directory, `models/name`. Its columns are `class`, the number of a class among
+                the sorted ones as text, and the features, called `0 NAME`, `1 NAME` and so on.
+
+        Returns:
+            The bundle's directory, `models/name/version`.
+        """
+        check_is_fitted(self, "learnt_")
+        return self.learnt_.publish(path)
 
     def __sklearn_tags__(self) -> Any:
         """Return what is supported."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from augment.models.autoencoder import Autoencoder, AutoencoderOptions
 from augment.models.batch import Batch, LossParts
 from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
 from augment.models.generation import generation_graphs
-from augment.models.graphs import denoiser_graphs, vae_graphs
+from augment.models.graphs import autoencoder_graphs, denoiser_graphs, vae_graphs
 from augment.models.maker import Maker, MakerOptions
 from augment.models.priors import GaussianMixture, Prior, StandardNormal
+from augment.models.spoiling import Spoiling
 from augment.models.trainable import Graph, Port, Trainable
 from augment.models.vae import Posterior, Vae, VaeOptions
 
 __all__ = [
+    "Autoencoder",
+    "AutoencoderOptions",
     "Batch",
     "Best",
     "Denoiser",
@@ -28,10 +32,12 @@ __all__ = [
     "Prediction",
     "Prior",
     "RecordDistribution",
+    "Spoiling",
     "StandardNormal",
     "Trainable",
     "Vae",
     "VaeOptions",
+    "autoencoder_graphs",
     "denoiser_graphs",
     "generation_graphs",
     "vae_graphs",

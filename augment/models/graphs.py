@@ -15,11 +15,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from augment.data.layout import Layout
+    from augment.models.autoencoder import Autoencoder
     from augment.models.denoiser import Denoiser
     from augment.models.priors import Prior
     from augment.models.vae import Vae
 
-__all__ = ["denoiser_graphs", "vae_graphs"]
+__all__ = ["autoencoder_graphs", "denoiser_graphs", "vae_graphs"]
+
+
+def autoencoder_graphs(autoencoder: Autoencoder, layout: Layout) -> tuple[Graph, ...]:
+    """Return the graphs `encode`, `decode` and `score`.
+
+    A point in the latent space has no spread: `latent_scale` is 0. Numbers come out of `decode` as
+    standardised `values`, of which the codec finds the nearest that the column can hold.
+    """
+    columns, latent = len(layout.names), autoencoder.options.latent_dim
+    records = record_ports(layout)
+    point, spread = Port("latent", "float32", latent), Port("latent_scale", "float32", latent)
+    values = Port("values", "float32", columns)
+    return (
+        Graph("encode", _Squeeze(autoencoder), records, (point, spread)),
+        Graph("decode", _Expand(autoencoder), (point,), (*records, values)),
+        Graph("score", _Distance(autoencoder), records, (Port("score", "float32", None),)),
+    )
 
 
 def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
@@ -107,6 +125,37 @@ class _Score(nn.Module):
         batch = _record(record)
         posterior = self.vae.encode(batch)
         return (self.vae.likely(posterior.mean, batch).nll(batch).sum(1) + posterior.divergence(),)
+
+
+class _Squeeze(nn.Module):
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, *record: Tensor) -> tuple[Tensor, Tensor]:
+        latent = self.autoencoder.encode(_record(record))
+        return latent, torch.zeros_like(latent)
+
+
+class _Expand(nn.Module):
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, *latent: Tensor) -> tuple[Tensor, ...]:
+        decoded = self.autoencoder.decode(latent[0])
+        return (*_tensors(decoded.records), decoded.values)
+
+
+class _Distance(nn.Module):
+    """The distance of records from their reconstructions: odd records score higher."""
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, *record: Tensor) -> tuple[Tensor]:
+        return (self.autoencoder.score(_record(record)),)
 
 
 class _Denoise(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from augment.runtime.checks import MAX_ROW
 from augment.runtime.model import MAX_DRAWS, MAX_STEPS, Model
 from augment.runtime.paths import Method
-from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
+from augment.runtime.results import Denoised, Draws, Latents, Predictions, Records, Scores
 
 __all__ = [
     "MAX_DRAWS",
@@ -16,6 +16,7 @@ __all__ = [
     "Latents",
     "Method",
     "Model",
+    "Predictions",
     "Records",
     "Scores",
 ]

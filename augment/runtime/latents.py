@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from augment.data import Encoded
 from augment.runtime.engine import graph_inputs
 from augment.runtime.records_in import conformed
 
@@ -37,4 +38,19 @@ def posterior_means(
 
 def decoded(engine: Engine, latent: NDArray[np.float32], first_row: int = 0) -> pa.Table:
     """Return the most likely record of each latent vector; identifiers as for rows from `first_row`."""
-    return engine.records(engine.encoded("decode", engine.run("decode", {"latent": latent})), first_row)
+    outputs = engine.run("decode", {"latent": latent})
+    encoded = engine.encoded("decode", outputs)
+    if "values" in outputs:
+        encoded = _at_values(engine, encoded, outputs["values"])
+    return engine.records(encoded, first_row)
+
+
+def _at_values(engine: Engine, encoded: Encoded, values: NDArray[np.float32]) -> Encoded:
+    """Return the records with each number that is not missing at the value nearest to a standardised one."""
+    tokens, residuals = encoded.tokens.copy(), encoded.residuals.copy()
+    for column, ordered in enumerate(engine.codec.layout.ordered):
+        if ordered:
+            present = tokens[:, column] > 0
+            found = engine.codec.nearest(column, values[present, column])
+            tokens[present, column], residuals[present, column] = found
+    return Encoded(tokens, residuals, encoded.arrays)

@@ -25,8 +25,9 @@ from augment.runtime.latents import decoded, posterior_means, run_on_records
 from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method
+from augment.runtime.prediction import percentiles, prediction_table
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
-from augment.runtime.results import Denoised, Draws, Latents, Records, Scores
+from augment.runtime.results import Denoised, Draws, Latents, Predictions, Records, Scores
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ class Model:
         return Records(decoded(self._engine, means, checked_first_row(first_row, len(means))), unseen)
 
     def score(self, table: pa.Table) -> Scores:
-        """Return how unusual each record is: the negative evidence lower bound in nats.
+        """Return how unusual each record is, and how unusual that is among held-out training rows.
 
         Raises:
             RecordsError: The records do not fit the model.
@@ -373,7 +374,24 @@ class Model:
         """
         self._require("score")
         outputs, unseen = run_on_records(self._engine, "score", table)
-        return Scores(pa.table({"score": outputs["score"]}), unseen)
+        columns = {"score": outputs["score"]}
+        if self.manifest.score_quantiles is not None:
+            columns["percentile"] = percentiles(outputs["score"], self.manifest.score_quantiles)
+        return Scores(pa.table(columns), unseen)
+
+    def predict(self, table: pa.Table) -> Predictions:
+        """Return the likeliest class of each record and the probability of each class, or a value.
+
+        Raises:
+            RecordsError: The records do not fit the model.
+            UnsupportedError: The model predicts nothing.
+        """
+        self._require("predict")
+        prediction = self.manifest.prediction
+        assert prediction is not None  # noqa: S101 - the manifest has it where there is a graph `predict`
+        outputs, unseen = run_on_records(self._engine, "predict", table)
+        made = prediction_table(outputs, prediction)
+        return Predictions(made, prediction.target, prediction.classes, unseen)
 
     def _drawing_sampler(self) -> str:
         """Return the sampler that completes records."""

@@ -16,6 +16,7 @@ _NEEDS = {
     "decode": {"decode"},
     "reconstruct": {"encode", "decode"},
     "score": {"score"},
+    "predict": {"predict"},
 }
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from augment.data import Unseen
 
-__all__ = ["Denoised", "Draws", "Latents", "Records", "Scores"]
+__all__ = ["Denoised", "Draws", "Latents", "Predictions", "Records", "Scores"]
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,31 @@ class Scores:
     """How unusual records are.
 
     Attributes:
-        scores: One float32 column `score`: the negative evidence lower bound in nats.
+        scores: A float32 column `score`, larger where a record is more unusual: the negative evidence
+            lower bound of a VAE in nats, the reconstruction error of an autoencoder. Beside it, in bundles
+            that hold quantiles, `percentile`: how many percent of held-out training rows score lower.
         unseen: Values of the input that the model never saw and read as missing.
     """
 
     scores: pa.Table
+    unseen: tuple[Unseen, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model predicts of records.
+
+    Attributes:
+        predictions: A column `prediction`: the likeliest class, or the value. For classes, after it, a
+            float32 column each, `probability_<class>`.
+        target: What is predicted.
+        classes: The classes as text; none where it is a number.
+        unseen: Values of the input that the model never saw and read as missing.
+    """
+
+    predictions: pa.Table
+    target: str
+    classes: tuple[str, ...]
     unseen: tuple[Unseen, ...]
 
 

@@ -31,15 +31,15 @@ def signature_fault(manifest: Manifest, layout: Layout) -> str:
         elif role.endswith("_sample") and role.removesuffix("_sample") in manifest.samplers:
             fault = _noise_fault(info) or _fault("outputs", info.outputs, _records(layout))
         else:
-            fault = _role_fault(role, info, layout, manifest.latent_dim)
+            fault = _role_fault(role, info, layout, manifest)
         if fault:
             return f"graphs.{role}: {fault}"
     return ""
 
 
-def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
+def _role_fault(role: str, info: GraphInfo, layout: Layout, manifest: Manifest) -> str:
     """Say how a graph does not fit its role."""
-    records = _records(layout)
+    records, width = _records(layout), manifest.latent_dim
     clean = {f"clean_{name}": tensor for name, tensor in records.items()}  # ONNX names are unique
     latent: _Tensors = {"latent": ("float32", (width,))}
     cells = (len(layout.names),)
@@ -49,6 +49,7 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
         "encode": (records, latent | {"latent_scale": ("float32", (width,))}),
         "decode": (latent, records),
         "score": (records, {"score": ("float32", ())}),
+        "predict": (records, _predicted(manifest)),
         "denoise": (
             records | {"observed": ("float32", cells), "doubt": ("float32", ())},
             clean | judged,
@@ -57,7 +58,15 @@ def _role_fault(role: str, info: GraphInfo, layout: Layout, width: int) -> str:
     if role not in roles:
         return f"must be one of {sorted(roles)} or the graph of a sampler"
     inputs, outputs = roles[role]
+    if role == "decode" and any(tensor.name == "values" for tensor in info.outputs):
+        outputs = outputs | {"values": ("float32", cells)}
     return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
+
+
+def _predicted(manifest: Manifest) -> _Tensors:
+    """Return what `predict` gives: a probability a class, or a value."""
+    classes = manifest.prediction.classes if manifest.prediction is not None else ()
+    return {"probabilities": ("float32", (len(classes),))} if classes else {"value": ("float32", ())}
 
 
 def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, manifest: Manifest) -> str:

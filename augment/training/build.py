@@ -17,6 +17,7 @@ from augment.training.run_dir import RunDirectory, versions
 from augment.training.train import Trained, choose_device, train_models
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from augment.training.config import TrainConfig
     from augment.training.judged import Judge
 
-__all__ = ["build_bundle"]
+__all__ = ["build_bundle", "draft_of", "report_of"]
 
 
 def build_bundle(
@@ -86,8 +87,8 @@ def build_bundle(
         finished = [one.finished for one in trained.values()]
         quality |= judged_samples(judge, table, codec, finished, config)
     watcher.on_stage("exporting")
-    report = _report(trained, config, encoded, layout, device, seconds)
-    draft = _draft(trained, codec, encoded, config, report, quality)
+    report = report_of(trained, config, len(encoded.tokens), layout, device, seconds)
+    draft = draft_of(trained, codec, encoded, config, report, quality)
     watcher.on_stage(f"publishing {name}")
     return publish(out, name, draft)
 
@@ -128,8 +129,8 @@ def _require_columns(layout: Layout) -> None:
         raise SchemaError.of("columns", "must have one that can be learnt", "none", remedy)
 
 
-def _draft(
-    trained: dict[str, Trained],
+def draft_of(
+    trained: Mapping[str, Trained],
     codec: Codec,
     encoded: Encoded,
     config: TrainConfig,
@@ -155,17 +156,22 @@ def _draft(
         training=report,
         quality=quality,
         producer=versions(),
+        prediction=next((one.prediction for one in finished if one.prediction is not None), None),
+        score_quantiles=next(
+            (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
+        ),
     )
 
 
-def _report(
-    trained: dict[str, Trained],
+def report_of(
+    trained: Mapping[str, Trained],
     config: TrainConfig,
-    encoded: Encoded,
+    rows: int,
     layout: Layout,
     device: str,
     seconds: float,
 ) -> TrainingReport:
+    """Return what the manifest tells of training."""
     models = {}
     for name, model in trained.items():
         report = model.report
@@ -179,7 +185,7 @@ def _report(
             stopped=report.stopped,
         )
     return TrainingReport(
-        rows=len(encoded.tokens),
+        rows=rows,
         columns=len(layout.names),
         seconds=round(seconds, 3),
         device=device,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from augment.errors import RequestError, Violation, shorten
 
 __all__ = [
+    "AutoencoderConfig",
     "DenoiserConfig",
     "MakerConfig",
     "ModelName",
@@ -21,7 +22,7 @@ __all__ = [
     "override",
 ]
 
-ModelName = Literal["vae", "denoiser", "maker"]
+ModelName = Literal["vae", "denoiser", "maker", "imputer", "autoencoder"]
 
 
 class _Settings(BaseModel):
@@ -72,6 +73,36 @@ class VaeConfig(_ModelConfig):
     components: int | None = Field(default=None, ge=1, le=1000)
 
 
+class AutoencoderConfig(_Settings):
+    """The undercomplete autoencoder.
+
+    Attributes:
+        latent_dim: Width of the bottleneck; None: half the columns and array elements, at most 32.
+        hidden: Widths of the encoder's hidden layers; the decoder has them the other way round. None: one
+            of 256.
+        tied: The decoder's weights are the encoder's, transposed.
+        dropout: Rate in the hidden layers.
+        mask: Share of the cells and array elements that the encoder is not shown in training.
+        swap: Share that another record's take the place of.
+        gaussian: Standard deviation of what is added to numbers and array elements.
+        salt_and_pepper: Share of numbers and array elements set to an extreme.
+        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
+            features of the one before; 0: all layers at once, started at the principal components.
+        learning_rate: The highest.
+    """
+
+    latent_dim: int | None = Field(default=None, ge=1, le=1024)
+    hidden: tuple[Annotated[int, Field(ge=1, le=8192)], ...] | None = Field(default=None, max_length=16)
+    tied: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    mask: float = Field(default=0.0, ge=0, lt=1)
+    swap: float = Field(default=0.0, ge=0, lt=1)
+    gaussian: float = Field(default=0.0, ge=0, le=10)
+    salt_and_pepper: float = Field(default=0.0, ge=0, lt=1)
+    layerwise_steps: int = Field(default=0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+
+
 class MakerConfig(_ModelConfig):
     """The part of the denoiser that makes records column by column.
 
@@ -120,7 +151,8 @@ class TrainConfig(_Settings):
     Attributes:
         seed: Of all randomness; the same seed on the same device gives the same weights.
         device: `auto` is a GPU where there is one.
-        models: What to train; `denoiser` has a maker, and `maker` is that alone.
+        models: What to train; `denoiser` is a maker and an imputer, `maker` and `imputer` are one of them
+            alone. Either `vae` or `autoencoder`: both have a latent space.
         epochs: At most; None: by the number of rows. One pass over the rows, or a twentieth of
             `max_steps` where a pass is longer.
         max_steps: At most; None: by the number of rows and the cost of a step.
@@ -133,6 +165,7 @@ class TrainConfig(_Settings):
         vae: The variational autoencoder.
         maker: The part of the denoiser that makes records column by column.
         denoiser: The part of it that imputes and repairs.
+        autoencoder: The undercomplete autoencoder.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -149,6 +182,15 @@ class TrainConfig(_Settings):
     vae: VaeConfig = VaeConfig()
     maker: MakerConfig = MakerConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+
+    @field_validator("models")
+    @classmethod
+    def _one_latent_space(cls, models: tuple[ModelName, ...]) -> tuple[ModelName, ...]:
+        if {"vae", "autoencoder"} <= set(models):
+            msg = "must not name both vae and autoencoder: a bundle has one latent space"
+            raise ValueError(msg)
+        return models
 
 
 def load_config(path: Path | str) -> TrainConfig:

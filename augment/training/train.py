@@ -9,6 +9,7 @@ import torch
 
 from augment.errors import TrainingError
 from augment.models import Batch
+from augment.training.calibration import score_quantiles
 from augment.training.loop import FitOptions, FitReport, fit
 from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.sizing import schedule_for
@@ -37,11 +38,13 @@ class Trained:
         model: On the CPU, in evaluation mode.
         finished: What is exported of it.
         report: How training went.
+        score_quantiles: Of the scores of held-out rows, where it scores.
     """
 
     model: Trainable
     finished: Finished
     report: FitReport
+    score_quantiles: tuple[float, ...] | None = None
 
 
 def train_models(
@@ -119,4 +122,5 @@ def _train(
     )
     report = fit(model, train.to(device), heldout.to(device), options)
     model.to("cpu")
-    return Trained(model, recipe.finish(model, layout, train, config), report)
+    finished = recipe.finish(model, layout, train, config)
+    return Trained(model, finished, report, score_quantiles(finished.graphs, heldout))

@@ -22,10 +22,8 @@ class Store:
 
     def answer(self, parts: tuple[str, ...], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what is known under these names, computing and keeping it where nothing is."""
-        name = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)
-        path = self.directory / f"{name}.json"
-        if path.is_file():
-            known: dict[str, Any] = json.loads(path.read_text())
+        path = self._path(parts)
+        if (known := self.known(parts)) is not None:
             return known
         print("computing", " / ".join(parts), flush=True)
         found = compute()
@@ -33,3 +31,13 @@ class Store:
         temporary.write_text(json.dumps(found))
         temporary.replace(path)
         return found
+
+    def known(self, parts: tuple[str, ...]) -> dict[str, Any] | None:
+        """Return what is known under these names, if anything is."""
+        path = self._path(parts)
+        found: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
+        return found
+
+    def _path(self, parts: tuple[str, ...]) -> Path:
+        name = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "-", part) for part in parts)
+        return self.directory / f"{name}.json"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from augment_client.results import Denoised, Draws, Latents, Records, Scores, Unseen
+from augment_client.results import Denoised, Draws, Latents, Predictions, Records, Scores, Unseen
 from augment_proto.limits import MAX_ROWS_PER_CALL
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["Call"]
 _CALL_BYTES = 4 * 2**20
 _CELL_BYTES = 16
 
-_R = TypeVar("_R", Records, Denoised, Draws, Latents, Scores)
+_R = TypeVar("_R", Records, Denoised, Draws, Latents, Scores, Predictions)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from augment_client.calls import Call
     from augment_client.conditions import BalanceLike, ConditionsLike
     from augment_client.records import RecordsLike
-    from augment_client.results import Denoised, Draws, Latents, ModelInfo, Records, Scores
+    from augment_client.results import Denoised, Draws, Latents, ModelInfo, Predictions, Records, Scores
 
 __all__ = ["Client"]
 
-_R = TypeVar("_R", "Records", "Denoised", "Draws", "Latents", "Scores")
+_R = TypeVar("_R", "Records", "Denoised", "Draws", "Latents", "Scores", "Predictions")
 
 
 class Client:
@@ -263,8 +263,14 @@ class Client:
     def score(
         self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
     ) -> Scores:
-        """Return how unusual each record is, in nats."""
+        """Return how unusual each record is, and the percentile of that among held-out training rows."""
         return self._send(requests.score(name, records, version=version), timeout_s)
+
+    def predict(
+        self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
+    ) -> Predictions:
+        """Return the likeliest class of each record and the probability of each class, or a value."""
+        return self._send(requests.predict(name, records, version=version), timeout_s)
 
     def close(self) -> None:
         """End all calls and close the connection."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from augment_client.conditions import Asked
     from augment_client.records import RecordsLike
-    from augment_client.results import Denoised, Draws, Latents, Records, Scores
+    from augment_client.results import Denoised, Draws, Latents, Predictions, Records, Scores
 
 __all__ = [
     "Repair",
@@ -38,6 +38,7 @@ __all__ = [
     "generate",
     "get_model",
     "interpolate",
+    "predict",
     "reconstruct",
     "score",
 ]
@@ -206,6 +207,18 @@ def reconstruct(name: str, records: RecordsLike, *, version: int | None) -> Call
 
     return Call(
         "Reconstruct", model, checked_version(version), (to_table(records),), build, responses.records
+    )
+
+
+def predict(name: str, records: RecordsLike, *, version: int | None) -> Call[Predictions]:
+    """Return the call that predicts."""
+    model = checked_name(name)
+
+    def build(version: int, _first_row: int, table: pa.Table) -> pb.PredictRequest:
+        return pb.PredictRequest(model=model, version=version, records=to_ipc(table))
+
+    return Call(
+        "Predict", model, checked_version(version), (to_table(records),), build, responses.predictions
     )
 
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from augment_client.errors import ProtocolError
-from augment_client.results import ColumnInfo, Denoised, Draws, Latents, ModelInfo, Records, Scores, Unseen
+from augment_client.results import (
+    ColumnInfo,
+    Denoised,
+    Draws,
+    Latents,
+    ModelInfo,
+    Predictions,
+    Records,
+    Scores,
+    Unseen,
+)
 from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
@@ -28,6 +38,7 @@ __all__ = [
     "latents",
     "model",
     "models",
+    "predictions",
     "reading",
     "records",
     "scores",
@@ -101,6 +112,14 @@ def latents(answer: pb.EncodeResponse) -> Latents:
 def scores(answer: pb.ScoreResponse) -> Scores:
     """Read scores."""
     return Scores(_table(answer.scores), _unseen(answer.unseen))
+
+
+def predictions(answer: pb.PredictResponse) -> Predictions:
+    """Read predictions."""
+    table = _table(answer.predictions)
+    if table.num_columns != 1 + len(answer.classes):
+        raise ProtocolError.of("must have a prediction and one probability a class", table.column_names)
+    return Predictions(table, answer.target, tuple(answer.classes), _unseen(answer.unseen))
 
 
 def _table(data: bytes) -> pa.Table:

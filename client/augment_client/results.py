@@ -17,6 +17,7 @@ __all__ = [
     "Draws",
     "Latents",
     "ModelInfo",
+    "Predictions",
     "Records",
     "Scores",
     "StreamInfo",
@@ -217,11 +218,31 @@ class Scores:
     """How unusual records are.
 
     Attributes:
-        scores: One float32 column `score`: the negative evidence lower bound in nats.
+        scores: A float32 column `score`, larger where a record is more unusual: the negative evidence
+            lower bound of a VAE in nats, the reconstruction error of an autoencoder. Beside it, in models
+            that hold quantiles, `percentile`: how many percent of held-out training rows score lower.
         unseen: Values of the input that were read as missing.
     """
 
     scores: pa.Table
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model predicts of records.
+
+    Attributes:
+        predictions: A column `prediction`: the likeliest class, or the value. For classes, after it, a
+            float32 column each, `probability_<class>`.
+        target: What is predicted.
+        classes: The classes as text; none where it is a number.
+        unseen: Values of the input that were read as missing.
+    """
+
+    predictions: pa.Table
+    target: str
+    classes: tuple[str, ...] = ()
     unseen: tuple[Unseen, ...] = ()
 
 

@@ -199,6 +199,18 @@ class Operations:
         made = model.score(self._table(request.records, "records"))
         return pb.ScoreResponse(digest=model.digest, scores=to_ipc(made.scores), unseen=_unseen(made.unseen))
 
+    def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
+        """Return what the model predicts of the records."""
+        model = self._model(request)
+        made = model.predict(self._table(request.records, "records"))
+        return pb.PredictResponse(
+            digest=model.digest,
+            predictions=to_ipc(made.predictions),
+            unseen=_unseen(made.unseen),
+            target=made.target,
+            classes=made.classes,
+        )
+
     def _model(self, request: _Named) -> Model:
         if not request.model:
             raise RequestError.of("model", "must be the name of a model", request.model)

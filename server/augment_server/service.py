@@ -74,6 +74,10 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         """How unusual records are."""
         return await self._run(self._operations.score, request)
 
+    async def Predict(self, request: pb.PredictRequest, context: object) -> pb.PredictResponse:  # noqa: ARG002, N802
+        """What the model predicts of records."""
+        return await self._run(self._operations.predict, request)
+
     async def _run(self, work: Callable[[Any], _T], argument: object) -> _T:
         """Return `work(argument)`, computed in the pool under the call's own context."""
         context = contextvars.copy_context()

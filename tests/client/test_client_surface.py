@@ -41,6 +41,7 @@ PUBLIC = {
     "ProtocolError",
     "Reason",
     "RecordStream",
+    "Predictions",
     "Records",
     "RecordsLike",
     "Scores",

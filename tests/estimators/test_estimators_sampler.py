@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,19 @@ from imblearn.pipeline import make_pipeline
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import OneHotEncoder
 
 from augment.errors import SchemaError
 from augment.estimators import AutoencoderSampler
+from augment.runtime import Model
 from augment.training import TrainConfig
 from augment.training.config import MakerConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROWS, RARE = 60, 9
 SHORT = TrainConfig(models=("maker",), max_steps=6, block_rows=64, maker=MakerConfig(hidden=16))
@@ -245,3 +250,14 @@ def test_it_works_in_a_pipeline_under_cross_validation() -> None:
     pipeline.set_params(autoencodersampler__redraw=0.5)
     scores = cross_val_score(clone(pipeline), mixed(), labels(), cv=2, error_score="raise")
     assert scores.shape == (2,)
+
+
+def test_the_denoiser_can_be_published(tmp_path: Path) -> None:
+    """What the sampler learnt makes records on a server, of the class asked for; not before fitting."""
+    own = sampler()
+    with pytest.raises(NotFittedError):
+        own.to_bundle(tmp_path / "classes")
+    own.fit_resample(np.random.default_rng(0).normal(size=(ROWS, 2)), labels())
+    made = Model.open(own.to_bundle(tmp_path / "classes")).generate(5, conditions={"class": ["1"]})
+    assert made.column_names == ["class", "0 0", "1 1"]
+    assert set(made["class"].to_pylist()) == {"1"}

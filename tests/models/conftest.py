@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from augment.models import Batch, Denoiser, DenoiserOptions, Maker, MakerOptions, Vae, VaeOptions
+from augment.models import (
+    Autoencoder,
+    AutoencoderOptions,
+    Batch,
+    Denoiser,
+    DenoiserOptions,
+    Maker,
+    MakerOptions,
+    Spoiling,
+    Vae,
+    VaeOptions,
+)
 from tests.models.encoded_tables import TABLES, encoded_table
 
 if TYPE_CHECKING:
@@ -23,6 +34,8 @@ def in_two_stages(layout: Layout) -> tuple[tuple[int, ...], ...]:
     return tuple(stage for stage in (columns[::2], columns[1::2]) if stage)
 
 
+SPOILING = Spoiling(mask=0.1, swap=0.1, gaussian=0.1, salt_and_pepper=0.1)
+
 MAKERS: dict[str, Callable[[Layout, int], Trainable]] = {
     "vae": lambda layout, seed: Vae(
         layout,
@@ -36,6 +49,14 @@ MAKERS: dict[str, Callable[[Layout, int], Trainable]] = {
     ),
     "maker": lambda layout, seed: Maker(
         layout, MakerOptions(hidden=16, blur=0.05, weight_sets=2), torch.Generator().manual_seed(seed)
+    ),
+    "autoencoder": lambda layout, seed: Autoencoder(
+        layout,
+        AutoencoderOptions(latent_dim=3, hidden=(16, 12), dropout=0.1, spoiling=SPOILING),
+        torch.Generator().manual_seed(seed),
+    ),
+    "tied autoencoder": lambda layout, seed: Autoencoder(
+        layout, AutoencoderOptions(latent_dim=2, hidden=(16,), tied=True), torch.Generator().manual_seed(seed)
     ),
 }
 

@@ -43,6 +43,15 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
             "--config", help="YAML of settings; the options below go over it.", rich_help_panel=_TRAINING
         ),
     ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            "--models",
+            metavar="NAME[,NAME]",
+            help="vae, denoiser, maker, autoencoder; vae,denoiser if not said.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -92,11 +101,13 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
       augment train adult.csv --name adult --target income
       augment train adult.csv --name adult --schema adult.schema.yaml --out models/ --epochs 20 --seed 1
       augment train adult.parquet --name adult --config train.yaml --device cuda
+      augment train adult.csv --name adult-code --models autoencoder
     """
     from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
     from augment.cli.training import read_training_data, settings_of, train_bundle  # noqa: PLC0415
 
     flags: dict[str, Any] = {
+        "models": None if models is None else [each.strip() for each in models.split(",")],
         "epochs": epochs,
         "max_steps": max_steps,
         "batch_size": batch_size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from augment.training.recipes.autoencoder import AutoencoderRecipe
 from augment.training.recipes.denoiser import DenoiserRecipe
 from augment.training.recipes.maker import MakerRecipe
 from augment.training.recipes.recipe import Finished, Recipe
@@ -18,6 +19,8 @@ RECIPES: dict[ModelName, tuple[Recipe, ...]] = {
     "vae": (VaeRecipe(),),
     "denoiser": (MakerRecipe(), DenoiserRecipe()),
     "maker": (MakerRecipe(),),
+    "imputer": (DenoiserRecipe(),),
+    "autoencoder": (AutoencoderRecipe(),),
 }
 """What each name in `TrainConfig.models` trains: the denoiser is one network that makes records column by
 column and one that restores them whole."""

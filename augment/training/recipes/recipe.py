@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from augment.bundle import Stepwise
+    from augment.bundle import Prediction, Stepwise
     from augment.data.layout import Layout
     from augment.models import Batch, Graph, Trainable
     from augment.training.config import TrainConfig
@@ -29,6 +29,7 @@ class Finished:
         stepwise: The ways to generate column by column.
         latent_dim: Width of its latent space, 0 for none.
         quality: Figures about it.
+        prediction: What it predicts, if anything.
     """
 
     graphs: tuple[Graph, ...]
@@ -36,6 +37,7 @@ class Finished:
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     latent_dim: int = 0
     quality: Mapping[str, float] = field(default_factory=dict)
+    prediction: Prediction | None = None
 
 
 class Recipe(Protocol):

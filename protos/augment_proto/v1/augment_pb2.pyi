@@ -239,7 +239,9 @@ class Model(_message.Message):
 
     @_builtins.property
     def operations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What can be asked: "generate", "interpolate", "denoise", "encode", "decode", "reconstruct", "score"."""
+        """What can be asked: "generate", "interpolate", "denoise", "encode", "decode", "reconstruct", "score",
+        "predict".
+        """
 
     @_builtins.property
     def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
@@ -1095,7 +1097,9 @@ class ScoreResponse(_message.Message):
     UNSEEN_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     scores: _builtins.bytes
-    """Arrow IPC stream with one float32 column `score`, nats, larger is more unusual."""
+    """Arrow IPC stream with a float32 column `score`, larger is more unusual; and, where the bundle holds
+    quantiles, a float32 column `percentile`: how many percent of held-out training rows score lower.
+    """
     @_builtins.property
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
     def __init__(
@@ -1112,3 +1116,67 @@ class ScoreResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScoreResponse: _TypeAlias = ScoreResponse  # noqa: Y015
+
+@_typing.final
+class PredictRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    version: _builtins.int
+    records: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+        records: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "records", b"records", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PredictRequest: _TypeAlias = PredictRequest  # noqa: Y015
+
+@_typing.final
+class PredictResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PREDICTIONS_FIELD_NUMBER: _builtins.int
+    UNSEEN_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    predictions: _builtins.bytes
+    """Arrow IPC stream: a column `prediction`, the likeliest class or the value; for classes, a float32
+    column each after it, `probability_<class>`.
+    """
+    target: _builtins.str
+    """What is predicted."""
+    @_builtins.property
+    def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The classes as text, in the order of their columns; none where a number is predicted."""
+
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        predictions: _builtins.bytes = ...,
+        unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        target: _builtins.str = ...,
+        classes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "digest", b"digest", "predictions", b"predictions", "target", b"target", "unseen", b"unseen"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PredictResponse: _TypeAlias = PredictResponse  # noqa: Y015

@@ -79,6 +79,11 @@ class AugmentServiceStub(object):
                 request_serializer=augment__proto_dot_v1_dot_augment__pb2.ScoreRequest.SerializeToString,
                 response_deserializer=augment__proto_dot_v1_dot_augment__pb2.ScoreResponse.FromString,
                 _registered_method=True)
+        self.Predict = channel.unary_unary(
+                '/augment.v1.AugmentService/Predict',
+                request_serializer=augment__proto_dot_v1_dot_augment__pb2.PredictRequest.SerializeToString,
+                response_deserializer=augment__proto_dot_v1_dot_augment__pb2.PredictResponse.FromString,
+                _registered_method=True)
 
 
 class AugmentServiceServicer(object):
@@ -141,7 +146,14 @@ class AugmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Score(self, request, context):
-        """How unusual each record is: the negative evidence lower bound in nats.
+        """How unusual each record is, and how unusual that is among held-out training rows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Predict(self, request, context):
+        """The likeliest class of each record and the probability of each class, or a value.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +206,11 @@ def add_AugmentServiceServicer_to_server(servicer, server):
                     servicer.Score,
                     request_deserializer=augment__proto_dot_v1_dot_augment__pb2.ScoreRequest.FromString,
                     response_serializer=augment__proto_dot_v1_dot_augment__pb2.ScoreResponse.SerializeToString,
+            ),
+            'Predict': grpc.unary_unary_rpc_method_handler(
+                    servicer.Predict,
+                    request_deserializer=augment__proto_dot_v1_dot_augment__pb2.PredictRequest.FromString,
+                    response_serializer=augment__proto_dot_v1_dot_augment__pb2.PredictResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -439,6 +456,33 @@ class AugmentService(object):
             '/augment.v1.AugmentService/Score',
             augment__proto_dot_v1_dot_augment__pb2.ScoreRequest.SerializeToString,
             augment__proto_dot_v1_dot_augment__pb2.ScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Predict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/augment.v1.AugmentService/Predict',
+            augment__proto_dot_v1_dot_augment__pb2.PredictRequest.SerializeToString,
+            augment__proto_dot_v1_dot_augment__pb2.PredictResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,7 +53,9 @@ class AugmentServiceStub:
     Reconstruct: _grpc.UnaryUnaryMultiCallable[_augment_pb2.ReconstructRequest, _augment_pb2.ReconstructResponse]
     """Encode, then decode."""
     Score: _grpc.UnaryUnaryMultiCallable[_augment_pb2.ScoreRequest, _augment_pb2.ScoreResponse]
-    """How unusual each record is: the negative evidence lower bound in nats."""
+    """How unusual each record is, and how unusual that is among held-out training rows."""
+    Predict: _grpc.UnaryUnaryMultiCallable[_augment_pb2.PredictRequest, _augment_pb2.PredictResponse]
+    """The likeliest class of each record and the probability of each class, or a value."""
 
 @_typing.type_check_only
 class AugmentServiceAsyncStub(AugmentServiceStub):
@@ -75,7 +77,9 @@ class AugmentServiceAsyncStub(AugmentServiceStub):
     Reconstruct: _aio.UnaryUnaryMultiCallable[_augment_pb2.ReconstructRequest, _augment_pb2.ReconstructResponse]  # type: ignore[assignment]
     """Encode, then decode."""
     Score: _aio.UnaryUnaryMultiCallable[_augment_pb2.ScoreRequest, _augment_pb2.ScoreResponse]  # type: ignore[assignment]
-    """How unusual each record is: the negative evidence lower bound in nats."""
+    """How unusual each record is, and how unusual that is among held-out training rows."""
+    Predict: _aio.UnaryUnaryMultiCallable[_augment_pb2.PredictRequest, _augment_pb2.PredictResponse]  # type: ignore[assignment]
+    """The likeliest class of each record and the probability of each class, or a value."""
 
 class AugmentServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -148,6 +152,14 @@ class AugmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _augment_pb2.ScoreRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_augment_pb2.ScoreResponse, _abc.Awaitable[_augment_pb2.ScoreResponse]]:
-        """How unusual each record is: the negative evidence lower bound in nats."""
+        """How unusual each record is, and how unusual that is among held-out training rows."""
+
+    @_abc_1.abstractmethod
+    def Predict(
+        self,
+        request: _augment_pb2.PredictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_augment_pb2.PredictResponse, _abc.Awaitable[_augment_pb2.PredictResponse]]:
+        """The likeliest class of each record and the probability of each class, or a value."""
 
 def add_AugmentServiceServicer_to_server(servicer: AugmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

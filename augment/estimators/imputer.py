@@ -1,0 +1,131 @@
+"""Filling gaps by a denoising autoencoder, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from augment.data import conform
+from augment.estimators.feature_table import FeatureTable
+from augment.estimators.learning import LearningEstimator, seed_of
+from augment.runtime.denoising import denoised
+from augment.training.config import TrainConfig
+from augment.training.learnt import learn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DenoisingImputer"]
+
+
+class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Fills missing cells with what a denoising autoencoder holds likeliest, given the rest of each record.
+
+    Numbers get their mean given the rest, at the nearest value that the column can hold; categories, booleans
+    and dates the likeliest value. All other cells keep their bits. A column without any value in training,
+    and free text, stay as they are.
+
+    Args:
+        numbers: What stands for a number: its `mean` or its `median`.
+        threshold: Cells that are there are replaced where the probability that they are intact is below
+            this; 0: only missing ones are.
+        max_steps: Of training, at most; None: by the number of rows.
+        random_state: Of training; an integer makes results repeatable.
+        config: All other settings of training.
+
+    Attributes:
+        learnt_: The trained model.
+        n_features_in_: Number of features.
+        feature_names_in_: Their names, if all are text.
+
+    Example:
+        >>> features = np.random.default_rng(0).normal(size=(50, 3))
+        >>> features[0, 0] = np.nan
+        >>> bool(np.isnan(DenoisingImputer(max_steps=20, random_state=0).fit_transform(features)).any())
+        False
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "numbers": [StrOptions({"mean", "median"})],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "config": [TrainConfig, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        numbers: str = "mean",
+        threshold: float = 0.0,
+        max_steps: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        config: TrainConfig | None = None,
+    ) -> None:
+        self.numbers = numbers
+        self.threshold = threshold
+        self.max_steps = max_steps
+        self.random_state = random_state
+        self.config = config
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's
+        """Learn features; `y` is ignored."""
+        del y
+        self._validate_params()
+        X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
+        self._table = FeatureTable.of(X, as_array=False)
+        table = self._table.table(X)
+        changes: dict[str, Any] = {"models": ("imputer",)}
+        changes["seed"] = seed_of(check_random_state(self.random_state))
+        if self.max_steps is not None:
+            changes["max_steps"] = self.max_steps
+        config = (self.config or TrainConfig()).model_copy(update=changes)
+        self.learnt_ = learn(table, self._table.schema(table), config)
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's
+        """Return the features without gaps, as they came: a DataFrame in its types, or a matrix."""
+        check_is_fitted(self)
+        X = self._checked(X, reset=False)  # noqa: N806 - scikit-learn's
+        codec = self.learnt_.codec
+        given = conform(self._table.table(X), codec.schema, partial=True)
+        made = denoised(
+            self.learnt_.engine,
+            given,
+            threshold=self.threshold,
+            mean=self.numbers == "mean",
+            absent=frozenset(),
+            first_row=0,
+        )
+        if isinstance(X, pd.DataFrame):
+            return _filled(X, self._table.names, made.records, made.changed)
+        columns = [made.records.column(name).to_numpy(zero_copy_only=False) for name in self._table.names]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what is supported."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64"]
+        return tags
+
+
+def _filled(frame: pd.DataFrame, names: tuple[str, ...], made: pa.Table, changed: pa.Table) -> pd.DataFrame:
+    """Return a frame with the changed cells as made, in the frame's types."""
+    columns = []
+    for place, name in enumerate(names):
+        own = frame.iloc[:, place]
+        if name in made.column_names:
+            fresh = made.column(name).to_pandas()
+            fresh.index = own.index
+            own = own.where(~changed.column(name).to_numpy(), fresh.astype(own.dtype))
+        columns.append(own)
+    filled = pd.concat(columns, axis=1)
+    filled.columns = frame.columns
+    return filled

@@ -1,0 +1,84 @@
+"""What the estimators that learn features share: input, training, and the bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from augment.data import conform
+from augment.errors import RecordsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from augment.data import Encoded
+    from augment.estimators.feature_table import FeatureTable
+    from augment.training.learnt import Learnt
+
+__all__ = ["LearningEstimator", "seed_of"]
+
+_FEWEST_ROWS = 2
+
+
+class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """DataFrames of mixed columns, or matrices of numbers, in which NaN is a missing cell.
+
+    Attributes:
+        n_features_in_: Number of features.
+        feature_names_in_: Their names, if all are text.
+    """
+
+    learnt_: Learnt
+    _table: FeatureTable
+
+    def to_bundle(self, path: Path | str) -> Path:
+        """Publish what was learnt as the next version of a model, for the server to host.
+
+        Args:
+            path: The model's directory, `models/name`. The records of the bundle have the DataFrame's
+                columns; those of a matrix are called x0, x1 and so on, or are one array, x.
+
+        Returns:
+            The bundle's directory, `models/name/version`.
+        """
+        check_is_fitted(self)
+        return self.learnt_.publish(path)
+
+    def _checked(self, X: Any, *, reset: bool) -> Any:  # noqa: N803 - scikit-learn's
+        """Check features; DataFrames stay as they are."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X=X, reset=reset, skip_check_array=True)
+            if len(X) < (_FEWEST_ROWS if reset else 1):
+                raise RecordsError.of("rows", f"must be at least {_FEWEST_ROWS if reset else 1}", len(X))
+            return X
+        return validate_data(
+            self,
+            X=X,
+            reset=reset,
+            accept_sparse=["csr", "csc"],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=_FEWEST_ROWS if reset else 1,
+        )
+
+    def _encoded(self, X: Any) -> Encoded:  # noqa: N803 - scikit-learn's
+        """Return features as the models see them; cells may be missing that never were in training."""
+        codec = self.learnt_.codec
+        table = conform(self._table.table(X), codec.schema, partial=True)
+        return codec.encode(table)[0]
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what is supported."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+
+def seed_of(random: np.random.RandomState) -> int:
+    """Return a seed for training."""
+    return int(random.randint(2**31 - 1))

@@ -1,0 +1,385 @@
+"""Classifier and regressor on an encoder that was trained on all rows, labelled or not."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
+from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from augment.bundle import Prediction
+from augment.errors import RecordsError
+from augment.estimators.exported_heads import exported_head
+from augment.estimators.feature_table import FeatureTable
+from augment.estimators.learning import LearningEstimator, seed_of
+from augment.models import Autoencoder, Batch
+from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
+from augment.training.config import AutoencoderConfig, TrainConfig
+from augment.training.heads import FittedHeads, HeadOptions, fit_heads, represented
+from augment.training.learnt import learn
+from augment.training.loop import FitReport
+from augment.training.recipes import Finished
+from augment.training.train import Trained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+__all__ = ["PretrainedClassifier", "PretrainedRegressor"]
+
+_STORAGE = {"b": "bool", "i": "int64", "u": "int64", "f": "double"}
+
+
+class _Pretrained(LearningEstimator):
+    """What classifier and regressor share; `PretrainedClassifier` tells of the settings."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "head": [HasMethods(["fit", "predict"]), None],
+        "fine_tune": ["boolean"],
+        "hidden": [tuple, list],
+        "n_components": [Interval(Integral, 1, 1024, closed="both"), None],
+        "swap": [Interval(Real, 0, 1, closed="left")],
+        "mask": [Interval(Real, 0, 1, closed="left")],
+        "gaussian": [Interval(Real, 0, 10, closed="both")],
+        "layerwise_steps": [Interval(Integral, 0, None, closed="left")],
+        "inputs": ["boolean"],
+        "unlabeled": "no_validation",
+        "as_array": ["boolean", tuple, None],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "head_steps": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "config": [TrainConfig, None],
+    }
+
+    def __init__(  # noqa: PLR0913 - an estimator's settings
+        self,
+        head: Any = None,
+        *,
+        fine_tune: bool = False,
+        hidden: tuple[int, ...] = (256, 256),
+        n_components: int | None = 16,
+        swap: float = 0.3,
+        mask: float = 0.0,
+        gaussian: float = 0.0,
+        layerwise_steps: int = 0,
+        inputs: bool = False,
+        unlabeled: Any = None,
+        as_array: bool | tuple[int, ...] | None = None,
+        max_steps: int | None = None,
+        head_steps: int = 1500,
+        random_state: int | np.random.RandomState | None = None,
+        config: TrainConfig | None = None,
+    ) -> None:
+        self.head = head
+        self.fine_tune = fine_tune
+        self.hidden = hidden
+        self.n_components = n_components
+        self.swap = swap
+        self.mask = mask
+        self.gaussian = gaussian
+        self.layerwise_steps = layerwise_steps
+        self.inputs = inputs
+        self.unlabeled = unlabeled
+        self.as_array = as_array
+        self.max_steps = max_steps
+        self.head_steps = head_steps
+        self.random_state = random_state
+        self.config = config
+
+    def fit(self, X: Any, y: Any, *, unlabelled: Any = None) -> Self:  # noqa: N803 - scikit-learn's
+        """Train the encoder on all rows, and the head on those that have a label.
+
+        Args:
+            X: Features.
+            y: Labels; NaN, None and the value of `unlabeled` say that a row has none.
+            unlabelled: More rows without labels, of the same features.
+        """
+        self._validate_params()
+        if self.fine_tune and self.head is not None:
+            raise RecordsError.of("fine_tune", "must be False with a head of scikit-learn", self.fine_tune)
+        random = check_random_state(self.random_state)
+        X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
+        labelled, targets = self._labels(X, y)
+        self._pretrain(
+            X if unlabelled is None else _stacked(X, self._checked(unlabelled, reset=False)), random
+        )
+        rows = np.flatnonzero(labelled)
+        records = Batch.from_encoded(self._encoded(X)).rows(torch.from_numpy(rows))
+        self._fit_head(records, targets, seed_of(random))
+        return self
+
+    def refit(self, X: Any, y: Any, *, seed: int = 0) -> Self:  # noqa: N803 - scikit-learn's
+        """Return a copy with another head, on the same pretrained encoder: trained on other labels.
+
+        Args:
+            X: Features with labels, and without.
+            y: Labels, as in `fit`.
+            seed: Of the head.
+        """
+        check_is_fitted(self)
+        other = copy.copy(self)
+        X = other._checked(X, reset=False)  # noqa: N806, SLF001 - scikit-learn's; itself
+        labelled, targets = other._labels(X, y)  # noqa: SLF001 - likewise
+        rows = torch.from_numpy(np.flatnonzero(labelled))
+        other._fit_head(Batch.from_encoded(other._encoded(X)).rows(rows), targets, seed)  # noqa: SLF001
+        return other
+
+    def to_bundle(self, path: Path | str, *, target: str = "target") -> Path:
+        """Publish encoder, head and autoencoder as the next version of a model.
+
+        Args:
+            path: The model's directory, `models/name`.
+            target: What is predicted, for people.
+
+        Returns:
+            The bundle's directory, `models/name/version`.
+
+        Raises:
+            UnsupportedError: The head is an estimator that no bundle can hold.
+        """
+        check_is_fitted(self)
+        fitted = self.fitted_ if self.fitted_ is not None else self._of_scikit_learn()
+        prediction = self._prediction(target)
+        graphs = predictor_graphs(fitted.predictor, self.learnt_.codec.layout, len(prediction.classes))
+        report = FitReport(
+            epochs=0,
+            steps=fitted.steps,
+            parameters=sum(each.numel() for each in fitted.predictor.parameters()),
+            train_loss=fitted.heldout_loss,
+            heldout_loss=fitted.heldout_loss,
+            best_epoch=0,
+            stopped="early",
+        )
+        autoencoder = self.learnt_.trained["autoencoder"]
+        trained = Trained(autoencoder.model, Finished(graphs, prediction=prediction), report)
+        both = {**self.learnt_.trained, "predictor": trained}
+        return dataclasses.replace(self.learnt_, trained=both).publish(path)
+
+    @abstractmethod
+    def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
+        """Return which rows have a label, and what a head learns of these."""
+
+    @abstractmethod
+    def _prediction(self, target: str) -> Prediction:
+        """Return what the manifest tells of predictions."""
+
+    @abstractmethod
+    def _reading(self) -> tuple[Reading, int]:
+        """Return how an MLP is read, and its outputs."""
+
+    def _pretrain(self, X: Any, random: np.random.RandomState) -> None:  # noqa: N803 - scikit-learn's
+        self._table = FeatureTable.of(X, as_array=self.as_array)
+        table = self._table.table(X)
+        autoencoder = AutoencoderConfig(
+            latent_dim=self.n_components,
+            hidden=tuple(self.hidden),
+            swap=self.swap,
+            mask=self.mask,
+            gaussian=self.gaussian,
+            layerwise_steps=self.layerwise_steps,
+        )
+        changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed_of(random)}
+        if self.max_steps is not None:
+            changes["max_steps"] = self.max_steps
+        config = (self.config or TrainConfig()).model_copy(update=changes)
+        self.learnt_ = learn(table, self._table.schema(table), config)
+        model = self.learnt_.trained["autoencoder"].model
+        assert isinstance(model, Autoencoder)  # noqa: S101 - by its recipe
+        self._representation = Representation.of(model, self.learnt_.codec.layout, inputs=self.inputs)
+        self._representation.requires_grad_(self.fine_tune)
+        self._representation.standardise(Batch.from_encoded(self._encoded(X)))
+
+    def _fit_head(self, records: Batch, targets: NDArray[Any], seed: int) -> None:
+        if self.head is not None:
+            self.fitted_, self.head_ = None, clone(self.head)
+            self.head_.fit(represented(self._representation, records).numpy(), targets)
+            return
+        reading, outputs = self._reading()
+        options = HeadOptions(outputs, max_steps=self.head_steps, fine_tune=self.fine_tune, seed=seed % 2**31)
+        self.fitted_ = fit_heads(self._representation, records, self._numbers(targets), reading, options)
+        self.head_ = self.fitted_.predictor
+
+    @abstractmethod
+    def _numbers(self, targets: NDArray[Any]) -> Tensor:
+        """Return targets as an MLP learns them."""
+
+    def _of_scikit_learn(self) -> FittedHeads:
+        layers, reading = exported_head(self.head_)
+        return FittedHeads(Predictor(self._representation, [layers], reading).eval(), 0, 0.0)
+
+    def _seen(self, X: Any) -> NDArray[np.float32]:  # noqa: N803 - scikit-learn's
+        """Return what a head of scikit-learn sees."""
+        return represented(self._representation, self._records(X)).numpy()
+
+    def _records(self, X: Any) -> Batch:  # noqa: N803 - scikit-learn's
+        check_is_fitted(self)
+        return Batch.from_encoded(self._encoded(self._checked(X, reset=False)))
+
+    @torch.no_grad()
+    def _predicted(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's
+        """Return what the MLP predicts, in whole blocks: a row's answer does not hang on the others."""
+        records, block = self._records(X), self.learnt_.config.block_rows
+        rows = torch.arange(-(-len(records) // block) * block).clamp(max=len(records) - 1)
+        assert self.fitted_ is not None  # noqa: S101 - asked for an MLP alone
+        parts = [self.fitted_.predictor(records.rows(part)) for part in torch.split(rows, block)]
+        made: NDArray[np.float64] = torch.cat(parts)[: len(records)].double().numpy()
+        return made
+
+
+class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
+    """Classifies by the features that a denoising autoencoder learnt of all rows, labelled or not.
+
+    For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
+
+    Args:
+        head: None: an MLP; or any scikit-learn estimator, which sees the encoder's features.
+        fine_tune: Whether the encoder's weights change under the head; else they are frozen. Needs the MLP.
+        hidden: Widths of the encoder's hidden layers.
+        n_components: Width of the bottleneck that the encoder is trained with.
+        swap: Share of the cells that another record's take the place of in pretraining.
+        mask: Share that is hidden.
+        gaussian: Standard deviation of the noise on numbers.
+        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
+            features of the one before.
+        inputs: Whether the head sees the records themselves beside the encoder's features.
+        unlabeled: A value of `y` that says "no label", beside NaN and None.
+        as_array: As in `AutoencoderTransformer`.
+        max_steps: Of pretraining, at most; None: by the number of rows.
+        head_steps: Of each head of an MLP, at most.
+        random_state: Of training; an integer makes results repeatable.
+        config: All other settings of pretraining.
+
+    Attributes:
+        classes_: The classes.
+        learnt_: The pretrained autoencoder.
+        head_: What was fitted on its features.
+        n_features_in_: Number of features.
+        feature_names_in_: Their names, if all are text.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> features, target = load_iris(return_X_y=True)
+        >>> few = np.where(np.arange(150) % 10 == 0, target, np.nan)  # 15 labels
+        >>> PretrainedClassifier(max_steps=50, random_state=0).fit(features, few).predict(features).shape
+        (150,)
+    """
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's
+        """Return the probability of each of `classes_`, (N, K)."""
+        check_is_fitted(self)
+        if self.fitted_ is None:
+            made: NDArray[np.float64] = self.head_.predict_proba(self._seen(X))
+            return made
+        return self._predicted(X)
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
+        """Return the likeliest class of each record."""
+        check_is_fitted(self)
+        codes = self.head_.predict(self._seen(X)) if self.fitted_ is None else self._predicted(X).argmax(1)
+        likeliest: NDArray[Any] = self.classes_[codes]
+        return likeliest
+
+    def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
+        y = _checked_labels(X, y)
+        labelled = _has_label(y, self.unlabeled)
+        present = y[labelled]
+        check_classification_targets(present)
+        if present.dtype == object and all(isinstance(each, (int, np.integer)) for each in present):
+            present = present.astype(np.int64)
+        self.classes_, codes = np.unique(present, return_inverse=True)
+        if len(self.classes_) < 2:  # noqa: PLR2004 - something to tell apart
+            raise RecordsError.of(
+                "y", "must have 2 classes or more: the classifier can't train on 1 class", len(self.classes_)
+            )
+        return labelled, codes
+
+    def _prediction(self, target: str) -> Prediction:
+        storage = _STORAGE.get(self.classes_.dtype.kind, "string")
+        names = [str(each).lower() if storage == "bool" else str(each) for each in self.classes_.tolist()]
+        return Prediction(target=target, classes=tuple(names), storage=storage)
+
+    def _reading(self) -> tuple[Reading, int]:
+        return Reading("softmax"), len(self.classes_)
+
+    def _numbers(self, targets: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(targets.astype(np.int64))
+
+
+class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
+    """Predicts a number by the features that a denoising autoencoder learnt of all rows, labelled or not.
+
+    For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
+    The settings are those of `PretrainedClassifier`.
+
+    Attributes:
+        learnt_: The pretrained autoencoder.
+        head_: What was fitted on its features.
+        n_features_in_: Number of features.
+        feature_names_in_: Their names, if all are text.
+    """
+
+    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's
+        """Return the value of each record."""
+        check_is_fitted(self)
+        if self.fitted_ is None:
+            told = np.asarray(self.head_.predict(self._seen(X)), np.float64)
+            values: NDArray[np.float64] = told.reshape(-1)
+            return values
+        return self._predicted(X)
+
+    def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
+        y = _checked_labels(X, y)
+        labelled = _has_label(y, self.unlabeled)
+        if not labelled.any():
+            raise RecordsError.of("y", "must have a label at least", "none")
+        values = y[labelled].astype(np.float64)
+        self._mean, self._scale = float(values.mean()), float(values.std()) or 1.0
+        return labelled, values
+
+    def _prediction(self, target: str) -> Prediction:
+        return Prediction(target=target, storage="double")
+
+    def _reading(self) -> tuple[Reading, int]:
+        return Reading("value", self._mean, self._scale), 1
+
+    def _numbers(self, targets: NDArray[Any]) -> Tensor:
+        return torch.from_numpy((targets - self._mean) / self._scale).float()
+
+
+def _checked_labels(X: Any, y: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
+    """Return labels as an array of one dimension, one a row."""
+    if y is None:
+        raise RecordsError.of("y", "must be there: requires y to be passed, but the target y is None", None)
+    y = column_or_1d(y.to_numpy() if isinstance(y, pd.Series) else y, warn=True)
+    check_consistent_length(X, y)
+    if y.dtype.kind == "f":
+        assert_all_finite(y, allow_nan=True, input_name="y")
+    return y
+
+
+def _has_label(y: NDArray[Any], unlabeled: Any) -> NDArray[np.bool_]:
+    """Return which labels are neither NaN nor None nor the value that says so."""
+    there: NDArray[np.bool_] = ~np.asarray(pd.isna(y))
+    return there if unlabeled is None else there & (y != unlabeled)
+
+
+def _stacked(first: Any, more: Any) -> Any:
+    """Return rows of one kind one below the other."""
+    if isinstance(first, pd.DataFrame):
+        return pd.concat([first, more], ignore_index=True)
+    if sparse.issparse(first) or sparse.issparse(more):
+        return sparse.vstack([first, more]).tocsr()
+    return np.concatenate([first, more])

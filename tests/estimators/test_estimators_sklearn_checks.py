@@ -1,0 +1,36 @@
+"""scikit-learn's own checks of the estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from augment.estimators import (
+    AutoencoderTransformer,
+    DenoisingImputer,
+    PretrainedClassifier,
+    PretrainedRegressor,
+)
+from augment.training import DenoiserConfig, TrainConfig
+
+SHORT = TrainConfig(denoiser=DenoiserConfig(hidden=16, layers=1))
+ESTIMATORS = [
+    DenoisingImputer(max_steps=2, random_state=0, config=SHORT),
+    AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0),
+    PretrainedClassifier(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
+    PretrainedRegressor(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
+]
+CHECKS = [
+    pytest.param(each, check, id=f"{type(each).__name__}-{check.func.__name__}-{number}")
+    for estimator in ESTIMATORS
+    for number, (each, check) in enumerate(estimator_checks_generator(estimator, legacy=True))
+]
+"""What `parametrize_with_checks` parametrises by, with shorter names."""
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+def test_it_is_an_estimator_as_scikit_learn_has_them(estimator: Any, check: Any) -> None:
+    """Each of scikit-learn's checks passes."""
+    check(estimator)
