@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from augment.bundle import open_bundle
 from augment.cli.about import about
 from augment.cli.console import warn
 from augment.cli.extras import missing_extra
+from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
 from augment.training import TrainConfig, build_bundle, load_config, override
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from signal import Signals
     from typing import Any
 
     import pyarrow as pa
 
     from augment.bundle import Bundle
     from augment.data import Schema
+    from augment.training import Runs
     from augment.training.judged import Judge
 
 __all__ = ["read_training_data", "settings_of", "train_bundle"]
 
 _JUDGED_ROWS = 10_000
 """Enough for a verdict; `augment evaluate` takes more and longer."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What training gave.
+
+    Attributes:
+        bundle: Published and verified.
+        run_dir: Where the run is kept.
+        signal: What ended it before its time; None: nothing.
+    """
+
+    bundle: Bundle
+    run_dir: Path | None
+    signal: Signals | None
 
 
 def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
@@ -62,21 +81,22 @@ def train_bundle(
     *,
     name: str,
     out: Path,
-    run_dir: Path,
+    runs: Runs,
     judged: bool,
-) -> Bundle:
+) -> Made:
     """Train with progress on stderr, publish, and return the bundle as it was read back and verified.
 
     Where samples are to be judged and the packages for it are there, the figures go into the manifest.
+    After Ctrl-C the bundle holds the best so far.
     """
     for warning in schema_warnings(schema):
         warn(warning)
-    with TrainingView() as view:
+    with TrainingView() as view, Interruptible(view) as watcher:
         judge = _judge(schema, settings.seed) if judged else None
         path = build_bundle(
-            table, schema, settings, name=name, out=out, run_dir=run_dir, watcher=view, judge=judge
+            table, schema, settings, name=name, out=out, run_dir=runs, watcher=watcher, judge=judge
         )
-    return open_bundle(path)
+    return Made(open_bundle(path), watcher.directory, watcher.signal)
 
 
 def _judge(schema: Schema, seed: int) -> Judge | None:

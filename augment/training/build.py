@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish, require_publishable
-from augment.bundle.limits import NAME_PATTERN
+from augment.bundle import (
+    BundleDraft,
+    ModelReport,
+    TrainingReport,
+    find_bundle,
+    open_bundle,
+    publish,
+    require_publishable,
+)
+from augment.bundle.limits import GRAPH_SUFFIX, NAME_PATTERN
 from augment.data import Codec, conform
-from augment.errors import RequestError, SchemaError
+from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
 from augment.models import Batch
 from augment.training.exported import export_graphs
+from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
+from augment.training.runs import Identity, Runs, open_run
 from augment.training.train import Trained, choose_device, train_models
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -35,7 +47,7 @@ def build_bundle(
     *,
     name: str,
     out: Path | str,
-    run_dir: Path | str | None = None,
+    run_dir: Runs | Path | str | None = None,
     watcher: Watcher | None = None,
     judge: Judge | None = None,
 ) -> Path:
@@ -50,8 +62,10 @@ def build_bundle(
         config: How to train.
         name: The bundle's name.
         out: The directory of bundles; the new one is `out/name/version`.
-        run_dir: Where configuration, environment and losses are written; None: nowhere.
-        watcher: Is told of stages and epochs.
+        run_dir: Where configuration, environment, losses and checkpoints are written; None: nowhere. Where an
+            unfinished run of the same name, data and settings is there, it goes on.
+        watcher: Is told of stages and epochs, and may stop the training; what was learnt until then is
+            published.
         judge: Is shown training rows, held-out rows and as many synthetic ones of each sampler; the
             figures that it returns go into the manifest. None: nobody judges.
 
@@ -61,7 +75,8 @@ def build_bundle(
     Raises:
         RequestError: `name` is no bundle name.
         SchemaError: The table does not fit the schema, has fewer than 2 rows, or no column to learn.
-        TrainingError: Training cannot go on.
+        TrainingError: Training cannot go on, or the run directory holds an unfinished run of other data or
+            settings.
         ExportError: A graph does not compute what its model computes.
         PublishError: The bundle or the run directory cannot be written.
     """
@@ -75,39 +90,87 @@ def build_bundle(
     layout, (encoded, _) = codec.layout, codec.encode(table)
     _require_columns(layout)
     require_publishable(out)
-    run = RunDirectory.create(run_dir, config, schema, device) if run_dir is not None else None
-    trained = train_models(encoded, layout, config, _Recorder(watcher, run))
-    if run is not None:
-        run.finish()
-    seconds = time.monotonic() - started
-    quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
-    if judge is not None:
-        watcher.on_stage("judging samples")
-        finished = [one.finished for one in trained.values()]
-        quality |= judged_samples(judge, table, codec, finished, config)
-    watcher.on_stage("exporting")
-    report = _report(trained, config, encoded, layout, device, seconds)
-    draft = _draft(trained, codec, encoded, config, report, quality)
-    watcher.on_stage(f"publishing {name}")
-    return publish(out, name, draft)
+    data_hash = data_sha256(codec, encoded)
+    runs = Runs.of(run_dir)
+    identity = Identity(name, data_hash, device, config.model_dump(mode="json"))
+    run = open_run(runs, identity, config, schema, watcher.on_stage) if runs is not None else None
+    try:
+        trained = _train(encoded, layout, config, (watcher, run))
+        quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
+        whole = all(one.report.stopped != "interrupted" for one in trained.values())
+        if judge is not None and whole:
+            watcher.on_stage("judging samples")
+            finished = [one.finished for one in trained.values()]
+            quality |= judged_samples(judge, table, codec, finished, config)
+        watcher.on_stage("exporting")
+        report = _report(trained, config, encoded, layout, device, time.monotonic() - started)
+        draft = _draft(trained, codec, encoded, config, report, quality)
+        watcher.on_stage(f"publishing {name}")
+        path = _published_before(run, out, name, draft) or publish(out, name, draft)
+        if run is not None and whole:
+            run.finish()
+        return path
+    finally:
+        if run is not None:
+            run.unlock()
+
+
+def _train(
+    encoded: Encoded, layout: Layout, config: TrainConfig, around: tuple[Watcher, RunDirectory | None]
+) -> dict[str, Trained]:
+    """Train all models: in a run directory from its checkpoints on, and the losses are kept there."""
+    watcher, run = around
+    if run is None:
+        return train_models(encoded, layout, config, watcher)
+    watcher.on_run(run.path)
+    if run.resumed:
+        watcher.on_stage(f"going on with the run in {run.path}")
+    try:
+        return train_models(encoded, layout, config, _Recorder(watcher, run), checkpoints=run.checkpoints)
+    finally:
+        run.draw()
+
+
+def _published_before(
+    run: RunDirectory | None, out: Path | str, name: str, draft: BundleDraft
+) -> Path | None:
+    """Return the newest version if it is this very run's: it was killed just after publishing."""
+    if run is None or not run.resumed:
+        return None
+    try:
+        path = find_bundle(out, name)
+        manifest = open_bundle(path).manifest
+    except (NotFoundError, BundleError):
+        return None
+    graphs = {role + GRAPH_SUFFIX: sha256(data).hexdigest() for role, data in draft.graphs.items()}
+    same = all(file in manifest.files and manifest.files[file].sha256 == graphs[file] for file in graphs)
+    return path if same and manifest.created_at >= run.begun_at else None
 
 
 class _Recorder(Watcher):
     """Passes on what it hears, and writes epochs to the run directory."""
 
-    def __init__(self, watcher: Watcher, run: RunDirectory | None) -> None:
+    def __init__(self, watcher: Watcher, run: RunDirectory) -> None:
         self._watcher = watcher
         self._run = run
 
     def on_epoch(self, progress: Progress) -> None:
         """Write and pass on an epoch."""
-        if self._run is not None:
-            self._run.record(progress)
+        self._run.record(progress)
         self._watcher.on_epoch(progress)
+
+    def on_restored(self, history: Sequence[Progress]) -> None:
+        """Take in and pass on the epochs of before."""
+        self._run.restore(history)
+        self._watcher.on_restored(history)
 
     def on_stage(self, stage: str) -> None:
         """Pass on a stage."""
         self._watcher.on_stage(stage)
+
+    def wants_stop(self) -> bool:
+        """Ask on."""
+        return self._watcher.wants_stop()
 
 
 def _require_name(name: str) -> None:
