@@ -11,12 +11,13 @@ from augment.bundle.manifest import (
     GraphInfo,
     Manifest,
     ModelReport,
+    Privacy,
     Stepwise,
     TensorInfo,
     TrainingReport,
 )
 from augment.bundle.publishing import publish, require_publishable
-from augment.bundle.reading import Bundle, open_bundle
+from augment.bundle.reading import Bundle, open_bundle, read_weights
 
 __all__ = [
     "FORMAT_VERSION",
@@ -27,6 +28,7 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
+    "Privacy",
     "Stepwise",
     "TensorInfo",
     "TrainingReport",
@@ -34,5 +36,6 @@ __all__ = [
     "list_bundles",
     "open_bundle",
     "publish",
+    "read_weights",
     "require_publishable",
 ]

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from augment.bundle.golden import GoldenCase, golden_to_bytes
 from augment.bundle.graph_scan import scan_graph
-from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE
-from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Stepwise, TrainingReport
+from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE, WEIGHTS_FILE
+from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Privacy, Stepwise, TrainingReport
 from augment.errors import PublishError
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ class BundleDraft:
         quality: Figures measured at training time.
         producer: Versions of the software that made it; this library's own is added.
         stepwise: The samplers that make records column by column.
+        data_sha256: Of the training records as they were encoded.
+        weights: A safetensors file of the models' weights; None: training cannot go on from the bundle.
+        continues: The digest of the bundle that training went on from; None: it began anew.
+        privacy: What is guaranteed of the training records.
     """
 
     schema: Schema
@@ -54,6 +58,10 @@ class BundleDraft:
     quality: Mapping[str, float]
     producer: Mapping[str, str] = field(default_factory=dict)
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
+    data_sha256: str | None = None
+    weights: bytes | None = field(default=None, repr=False)
+    continues: str | None = None
+    privacy: Privacy | None = None
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -65,6 +73,8 @@ def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, b
     try:
         files = {role + GRAPH_SUFFIX: data for role, data in draft.graphs.items()}
         files[GOLDEN_FILE] = golden_to_bytes(draft.golden)
+        if draft.weights is not None:
+            files[WEIGHTS_FILE] = draft.weights
         files[MANIFEST_FILE] = _manifest(draft, name, created_at, files).to_bytes()
     except (ValidationError, ValueError) as exc:
         raise PublishError(f"bundle {name}: the draft breaks a rule of the format: {exc}") from exc
@@ -91,6 +101,10 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         training=draft.training,
         quality=dict(draft.quality),
         files=infos,
+        data_sha256=draft.data_sha256,
+        weights=WEIGHTS_FILE if draft.weights is not None else None,
+        continues=draft.continues,
+        privacy=draft.privacy,
     )
 
 

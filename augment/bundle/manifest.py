@@ -25,6 +25,7 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
+    "Privacy",
     "Stepwise",
     "TensorInfo",
     "TrainingReport",
@@ -36,6 +37,10 @@ Dtype = Literal["float32", "int32"]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)] | Annotated[str, Field(min_length=1)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
+
+
+_OPTIONAL = ("continues", "data_sha256", "privacy", "weights")
+"""What is left out of the file where it is None: bundles from before are canonical without."""
 
 
 class _Part(BaseModel):
@@ -92,6 +97,23 @@ class TrainingReport(_Part):
     config: dict[str, JsonValue]
 
 
+class Privacy(_Part):
+    """What DP-SGD guarantees of each model, and so of all of them together, which add up.
+
+    Attributes:
+        epsilon: Spent by all models together, by the accountant.
+        delta: The probability that the guarantee does not hold, likewise.
+        models: By model: `epsilon`, `delta`, `noise` (standard deviation over the clipping bound), `clip`
+            (of a record's gradient) and `steps`.
+        not_covered: What of the bundle was made of the records without noise.
+    """
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(gt=0, lt=1)
+    models: dict[str, dict[str, float]]
+    not_covered: tuple[str, ...]
+
+
 class Stepwise(_Part):
     """A sampler that makes records column by column, by the graphs `<sampler>_start` and so on.
 
@@ -137,6 +159,10 @@ class Manifest(_Part):
         training: How it was trained.
         quality: Figures measured at training time, e.g. `vae.heldout_loss`.
         files: sha256 and size of every file of the bundle but this one.
+        data_sha256: Of the training records as they were encoded; left out where nobody told.
+        weights: The file of the models' weights, from which training can go on; left out where there is none.
+        continues: The digest of the bundle that training went on from; left out where it began anew.
+        privacy: What is guaranteed of the training records; left out where nothing is.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -156,6 +182,10 @@ class Manifest(_Part):
     training: TrainingReport
     quality: dict[str, float]
     files: dict[str, FileInfo]
+    data_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    weights: Literal["weights.safetensors"] | None = None
+    continues: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    privacy: Privacy | None = None
 
     @model_validator(mode="after")
     def _files_are_those_named(self) -> Manifest:
@@ -164,6 +194,7 @@ class Manifest(_Part):
                 msg = f"graphs.{role}.file must be {role + GRAPH_SUFFIX!r}, got {graph.file!r}"
                 raise ValueError(msg)
         wanted = {self.golden, *(graph.file for graph in self.graphs.values())}
+        wanted |= {self.weights} if self.weights is not None else set()
         if set(self.files) != wanted:
             msg = f"files must be exactly {sorted(wanted)}, got {sorted(self.files)}"
             raise ValueError(msg)
@@ -191,7 +222,8 @@ class Manifest(_Part):
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: equal manifests give equal bytes."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True))
+        left_out = {name for name in _OPTIONAL if getattr(self, name) is None}
+        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude=left_out))
 
 
 def canonical_json(value: Any) -> bytes:

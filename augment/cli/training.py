@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from augment.bundle import open_bundle
@@ -13,6 +13,7 @@ from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
 from augment.training import TrainConfig, build_bundle, load_config, override
+from augment.training.trackers import MlflowTracker, TensorBoardTracker, Together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +24,55 @@ if TYPE_CHECKING:
 
     from augment.bundle import Bundle
     from augment.data import Schema
-    from augment.training import Runs
+    from augment.training import Runs, Watcher
     from augment.training.judged import Judge
 
 __all__ = ["read_training_data", "settings_of", "train_bundle"]
 
 _JUDGED_ROWS = 10_000
 """Enough for a verdict; `augment evaluate` takes more and longer."""
+
+
+@dataclass(frozen=True)
+class Trackers:
+    """Who else is told of losses: a directory of TensorBoard, an address of MLflow."""
+
+    tensorboard: Path | None = None
+    mlflow: str | None = None
+
+    def of(self, name: str, settings: TrainConfig) -> list[Watcher]:
+        """Return those that are wanted.
+
+        Raises:
+            ModuleNotFoundError: The extra of one is not installed.
+        """
+        found: list[Watcher] = []
+        if self.tensorboard is not None:
+            found.append(TensorBoardTracker(self.tensorboard, name))
+        if self.mlflow is not None:
+            found.append(MlflowTracker(self.mlflow, name, settings))
+        return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made, and where.
+
+    Attributes:
+        name: The bundle's.
+        out: The directory of bundles.
+        runs: Where the run is kept.
+        judged: Whether samples are judged.
+        start: The bundle to go on from; None: none.
+        trackers: Who else is told of losses.
+    """
+
+    name: str
+    out: Path
+    runs: Runs
+    judged: bool
+    start: Path | None = None
+    trackers: Trackers = field(default_factory=Trackers)
 
 
 @dataclass(frozen=True)
@@ -54,14 +97,18 @@ def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
 
 
 def read_training_data(
-    data: Path, *, schema_file: Path | None, target: str | None
+    data: Path, *, schema_file: Path | None, target: str | None, start: Path | None = None
 ) -> tuple[pa.Table, Schema]:
-    """Return the table and its schema: from a file, or detected.
+    """Return the table and its schema: from a file, or of the bundle to go on from, or detected.
 
     Raises:
         InvalidInputError: The data or the schema file breaks a rule.
         ColumnNotFoundError: There is no column `target`.
     """
+    if schema_file is None and start is not None:
+        schema = open_bundle(start).manifest.record_schema
+        with about(data):
+            return conform(read_table(data, schema=schema), schema), schema
     if schema_file is None:
         with about(data):
             table = read_table(data)
@@ -78,11 +125,7 @@ def train_bundle(
     table: pa.Table,
     schema: Schema,
     settings: TrainConfig,
-    *,
-    name: str,
-    out: Path,
-    runs: Runs,
-    judged: bool,
+    plan: Plan,
 ) -> Made:
     """Train with progress on stderr, publish, and return the bundle as it was read back and verified.
 
@@ -91,11 +134,23 @@ def train_bundle(
     """
     for warning in schema_warnings(schema):
         warn(warning)
-    with TrainingView() as view, Interruptible(view) as watcher:
-        judge = _judge(schema, settings.seed) if judged else None
+    trackers = plan.trackers.of(plan.name, settings)
+    with TrainingView() as view, Interruptible(Together(view, *trackers)) as watcher:
+        judge = _judge(schema, settings.seed) if plan.judged else None
         path = build_bundle(
-            table, schema, settings, name=name, out=out, run_dir=runs, watcher=watcher, judge=judge
+            table,
+            schema,
+            settings,
+            name=plan.name,
+            out=plan.out,
+            run_dir=plan.runs,
+            watcher=watcher,
+            judge=judge,
+            start=plan.start,
         )
+    for tracker in trackers:
+        if isinstance(tracker, MlflowTracker):
+            tracker.finish("KILLED" if watcher.signal else "FINISHED")
     return Made(open_bundle(path), watcher.directory, watcher.signal)
 
 

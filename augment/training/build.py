@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from augment.bundle import (
 )
 from augment.bundle.limits import GRAPH_SUFFIX, NAME_PATTERN
 from augment.data import Codec, conform
+from augment.data.extending import extended_codec
 from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
 from augment.models import Batch
 from augment.training.exported import export_graphs
@@ -26,6 +28,7 @@ from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
 from augment.training.runs import Identity, Runs, open_run
 from augment.training.train import Trained, choose_device, train_models
+from augment.training.weights import WarmStart, weights_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["build_bundle"]
 
 
-def build_bundle(
+def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
     table: pa.Table,
     schema: Schema,
     config: TrainConfig,
@@ -50,6 +53,7 @@ def build_bundle(
     run_dir: Runs | Path | str | None = None,
     watcher: Watcher | None = None,
     judge: Judge | None = None,
+    start: Path | str | None = None,
 ) -> Path:
     """Learn a table and publish what was learnt.
 
@@ -68,6 +72,8 @@ def build_bundle(
             published.
         judge: Is shown training rows, held-out rows and as many synthetic ones of each sampler; the
             figures that it returns go into the manifest. None: nobody judges.
+        start: The bundle to go on from, whose encoding and weights are taken over; categories that it does
+            not know begin anew. None: train from random weights.
 
     Returns:
         The bundle's directory.
@@ -86,16 +92,18 @@ def build_bundle(
     table = conform(table, schema)
     _require_rows(table)
     watcher.on_stage(f"encoding {table.num_rows:,} rows")
-    codec = Codec.fit(table, schema)
+    warm = WarmStart.of(open_bundle(start)) if start is not None else None
+    codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
     layout, (encoded, _) = codec.layout, codec.encode(table)
     _require_columns(layout)
     require_publishable(out)
     data_hash = data_sha256(codec, encoded)
     runs = Runs.of(run_dir)
-    identity = Identity(name, data_hash, device, config.model_dump(mode="json"))
+    settings = config.model_dump(mode="json") | ({"from": warm.digest} if warm is not None else {})
+    identity = Identity(name, data_hash, device, settings)
     run = open_run(runs, identity, config, schema, watcher.on_stage) if runs is not None else None
     try:
-        trained = _train(encoded, layout, config, (watcher, run))
+        trained = _train(encoded, layout, config, (watcher, run, warm))
         quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
         whole = all(one.report.stopped != "interrupted" for one in trained.values())
         if judge is not None and whole:
@@ -105,6 +113,9 @@ def build_bundle(
         watcher.on_stage("exporting")
         report = _report(trained, config, encoded, layout, device, time.monotonic() - started)
         draft = _draft(trained, codec, encoded, config, report, quality)
+        weights = weights_to_bytes({one: trained[one].model for one in trained}, layout)
+        continues = warm.digest if warm is not None else None
+        draft = replace(draft, data_sha256=data_hash, weights=weights, continues=continues)
         watcher.on_stage(f"publishing {name}")
         path = _published_before(run, out, name, draft) or publish(out, name, draft)
         if run is not None and whole:
@@ -116,17 +127,21 @@ def build_bundle(
 
 
 def _train(
-    encoded: Encoded, layout: Layout, config: TrainConfig, around: tuple[Watcher, RunDirectory | None]
+    encoded: Encoded,
+    layout: Layout,
+    config: TrainConfig,
+    around: tuple[Watcher, RunDirectory | None, WarmStart | None],
 ) -> dict[str, Trained]:
     """Train all models: in a run directory from its checkpoints on, and the losses are kept there."""
-    watcher, run = around
+    watcher, run, start = around
     if run is None:
-        return train_models(encoded, layout, config, watcher)
+        return train_models(encoded, layout, config, watcher, start=start)
     watcher.on_run(run.path)
     if run.resumed:
         watcher.on_stage(f"going on with the run in {run.path}")
     try:
-        return train_models(encoded, layout, config, _Recorder(watcher, run), checkpoints=run.checkpoints)
+        recorder = _Recorder(watcher, run)
+        return train_models(encoded, layout, config, recorder, checkpoints=run.checkpoints, start=start)
     finally:
         run.draw()
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from augment.training.checkpoints import Checkpoints, ModelCheckpoints
     from augment.training.config import TrainConfig
     from augment.training.progress import Watcher
+    from augment.training.weights import WarmStart
 
 __all__ = ["Trained", "choose_device", "train_models"]
 
@@ -54,6 +55,7 @@ def train_models(
     repeats: NDArray[np.int64] | None = None,
     *,
     checkpoints: Checkpoints | None = None,
+    start: WarmStart | None = None,
 ) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
@@ -64,6 +66,7 @@ def train_models(
         watcher: Is told of stages and epochs.
         repeats: How often each record counts, at least once, shape (rows,); None: once. A record is
             either trained on or held out, however often it counts.
+        start: Weights to go on from; None: models begin with random ones.
         checkpoints: Where states are kept, and what is taken up from; None: nowhere.
 
     Returns:
@@ -84,7 +87,9 @@ def train_models(
             continue
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
-        trained[recipe.name] = _train(recipe, layout, config, (train, heldout, device), (watcher, kept))
+        trained[recipe.name] = _train(
+            recipe, layout, config, (train, heldout, device), (watcher, kept, start)
+        )
         if trained[recipe.name].report.stopped == "interrupted":
             break
     return trained
@@ -113,11 +118,14 @@ def _train(
     layout: Layout,
     config: TrainConfig,
     data: tuple[Batch, Batch, torch.device],
-    around: tuple[Watcher, ModelCheckpoints | None],
+    around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
 ) -> Trained:
     """Make, fit and finish one model; or take it as it was, where it was trained before."""
-    (train, heldout, device), (watcher, checkpoints) = data, around
-    model = recipe.make(layout, config, train, torch.Generator().manual_seed(config.seed))
+    (train, heldout, device), (watcher, checkpoints, start) = data, around
+    generator = torch.Generator().manual_seed(config.seed)
+    model = recipe.make(layout, config, train, generator)
+    if start is not None:
+        model = start.applied(recipe.name, model, layout, generator)
     before = checkpoints.trained() if checkpoints is not None else None
     history: list[Progress] = []
 

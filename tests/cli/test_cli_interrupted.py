@@ -53,7 +53,7 @@ def test_a_stopped_training_exports_the_best_so_far(
 
 def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, flat_csv: Path) -> None:
     """Nothing half-written is left; later the run goes on in its directory, with all its epochs."""
-    arguments = train(tmp_path, flat_csv, "--epochs", 400)
+    arguments = train(tmp_path, flat_csv, "--epochs", 60)
     process = start(*arguments, cwd=tmp_path)
     try:
         until(process, "epoch 1/")

@@ -80,6 +80,22 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
             rich_help_panel=_TRAINING,
         ),
     ] = True,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Bundle to go on from with these rows, new categories included, e.g. models/adult/3.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Directory to log losses to.", rich_help_panel=_TRAINING),
+    ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option("--mlflow", help="URI of an MLflow server or store.", rich_help_panel=_TRAINING),
+    ] = None,
     run_dir: Annotated[
         Path | None,
         typer.Option(
@@ -109,7 +125,13 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
       augment train adult.parquet --name adult --config train.yaml --device cuda
     """
     from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
-    from augment.cli.training import read_training_data, settings_of, train_bundle  # noqa: PLC0415
+    from augment.cli.training import (  # noqa: PLC0415
+        Plan,
+        Trackers,
+        read_training_data,
+        settings_of,
+        train_bundle,
+    )
     from augment.training import Runs  # noqa: PLC0415
 
     flags: dict[str, Any] = {
@@ -119,10 +141,12 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         "seed": seed,
         "device": device,
     }
-    settings = settings_of(config, {key: value for key, value in flags.items() if value is not None})
-    table, found = read_training_data(data, schema_file=schema, target=target)
+    settings = settings_of(config or start, {key: value for key, value in flags.items() if value is not None})
+    table, found = read_training_data(data, schema_file=schema, target=target, start=start)
     runs = Runs(directory=run_dir, parent=Path("runs") / name, resume=resume.value)
-    made = train_bundle(table, found, settings, name=name, out=out, runs=runs, judged=judge)
+    trackers = Trackers(tensorboard, mlflow)
+    plan = Plan(name=name, out=out, runs=runs, judged=judge, start=start, trackers=trackers)
+    made = train_bundle(table, found, settings, plan)
     print_trained(made.bundle, made.run_dir)
     if made.signal is not None:
         warn("stopped before the end: this is the best so far, and the same command goes on")
