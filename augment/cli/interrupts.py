@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -74,6 +75,9 @@ class Interruptible(Watcher):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
+        if self.signal is None and os.environ.get("RANK", "0") != "0":  # one of several of torchrun
+            self.signal = signal.Signals(number)  # the first one stops all
+            return
         if not self._asked or self.signal is not None:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)

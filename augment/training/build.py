@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augment.bundle import (
@@ -21,6 +22,7 @@ from augment.data import Codec, conform
 from augment.data.extending import extended_codec
 from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
 from augment.models import Batch
+from augment.training import processes
 from augment.training.exported import export_graphs
 from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
@@ -32,7 +34,6 @@ from augment.training.weights import WarmStart, weights_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -86,44 +87,84 @@ def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
         ExportError: A graph does not compute what its model computes.
         PublishError: The bundle or the run directory cannot be written.
     """
-    started, watcher = time.monotonic(), watcher or Watcher()
     _require_name(name)
     device = choose_device(config).type
-    table = conform(table, schema)
-    _require_rows(table)
-    watcher.on_stage(f"encoding {table.num_rows:,} rows")
-    warm = WarmStart.of(open_bundle(start)) if start is not None else None
-    codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
-    layout, (encoded, _) = codec.layout, codec.encode(table)
-    _require_columns(layout)
-    require_publishable(out)
-    data_hash = data_sha256(codec, encoded)
-    runs = Runs.of(run_dir)
-    settings = config.model_dump(mode="json") | ({"from": warm.digest} if warm is not None else {})
-    identity = Identity(name, data_hash, device, settings)
-    run = open_run(runs, identity, config, schema, watcher.on_stage) if runs is not None else None
-    try:
-        trained = _train(encoded, layout, config, (watcher, run, warm))
+    with processes.together(device):
+        if not processes.is_first():
+            run_dir, watcher, judge = None, None, None
+        making = _Making(name, config, device, out, Runs.of(run_dir), watcher or Watcher(), judge)
+        return making.bundle(conform(table, schema), schema, start)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """A bundle on its way; see `build_bundle`. Of several processes the first keeps the run and publishes."""
+
+    name: str
+    config: TrainConfig
+    device: str
+    out: Path | str
+    runs: Runs | None
+    watcher: Watcher
+    judge: Judge | None
+
+    def bundle(self, table: pa.Table, schema: Schema, start: Path | str | None) -> Path:
+        """Encode, train and publish a table; returns the bundle's directory."""
+        started = time.monotonic()
+        _require_rows(table)
+        self.watcher.on_stage(f"encoding {table.num_rows:,} rows")
+        warm = WarmStart.of(open_bundle(start)) if start is not None else None
+        codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
+        encoded, _ = codec.encode(table)
+        _require_columns(codec.layout)
+        require_publishable(self.out)
+        data_hash = data_sha256(codec, encoded)
+        run = self._run(data_hash, schema, warm)
+        try:
+            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm))
+            if not processes.is_first():
+                return Path(processes.said_by_first(""))
+            quality = self._quality(trained, table, codec)
+            self.watcher.on_stage("exporting")
+            seconds = time.monotonic() - started
+            report = _report(trained, self.config, encoded, codec.layout, self.device, seconds)
+            draft = _draft(trained, codec, encoded, self.config, report, quality)
+            continues = warm.digest if warm is not None else None
+            path = self._publish(run, replace(draft, data_sha256=data_hash, continues=continues))
+            if run is not None and _whole(trained):
+                run.finish()
+            return Path(processes.said_by_first(str(path)))
+        finally:
+            if run is not None:
+                run.unlock()
+
+    def _run(self, data_hash: str, schema: Schema, warm: WarmStart | None) -> RunDirectory | None:
+        """Return the directory of a new run or of the one that goes on, where one is kept."""
+        if self.runs is None:
+            return None
+        settings = self.config.model_dump(mode="json")
+        settings |= {"from": warm.digest} if warm is not None else {}
+        identity = Identity(self.name, data_hash, self.device, settings)
+        return open_run(self.runs, identity, self.config, schema, self.watcher.on_stage)
+
+    def _quality(self, trained: dict[str, Trained], table: pa.Table, codec: Codec) -> dict[str, float]:
+        """Return what is known of the models; of those that were stopped, samples are not judged."""
         quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
-        whole = all(one.report.stopped != "interrupted" for one in trained.values())
-        if judge is not None and whole:
-            watcher.on_stage("judging samples")
+        if self.judge is not None and _whole(trained):
+            self.watcher.on_stage("judging samples")
             finished = [one.finished for one in trained.values()]
-            quality |= judged_samples(judge, table, codec, finished, config)
-        watcher.on_stage("exporting")
-        report = _report(trained, config, encoded, layout, device, time.monotonic() - started)
-        draft = _draft(trained, codec, encoded, config, report, quality)
-        weights = weights_to_bytes({one: trained[one].model for one in trained}, layout)
-        continues = warm.digest if warm is not None else None
-        draft = replace(draft, data_sha256=data_hash, weights=weights, continues=continues)
-        watcher.on_stage(f"publishing {name}")
-        path = _published_before(run, out, name, draft) or publish(out, name, draft)
-        if run is not None and whole:
-            run.finish()
-        return path
-    finally:
-        if run is not None:
-            run.unlock()
+            quality |= judged_samples(self.judge, table, codec, finished, self.config)
+        return quality
+
+    def _publish(self, run: RunDirectory | None, draft: BundleDraft) -> Path:
+        self.watcher.on_stage(f"publishing {self.name}")
+        before = _published_before(run, self.out, self.name, draft)
+        return before or publish(self.out, self.name, draft)
+
+
+def _whole(trained: dict[str, Trained]) -> bool:
+    """Whether nobody stopped the training."""
+    return all(one.report.stopped != "interrupted" for one in trained.values())
 
 
 def _train(
@@ -233,6 +274,7 @@ def _draft(
         training=report,
         quality=quality,
         producer=versions(),
+        weights=weights_to_bytes({name: one.model for name, one in trained.items()}, codec.layout),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from augment.training import processes
 from augment.training.averaging import BestWeights, WeightAverage
 from augment.training.batch_order import BatchOrder
 from augment.training.progress import Progress
@@ -88,6 +89,8 @@ class FitRun:
         self._seconds, self._since = 0.0, time.monotonic()
         self._generator = torch.Generator(device=train.tokens.device).manual_seed(options.seed)
         self._order = BatchOrder(len(train), options.schedule.batch_size, self._generator)
+        self._noise = self._generator if processes.count() == 1 else torch.Generator(train.tokens.device)
+        self._loss = processes.loss_of(self.model)
         self._optimizer = torch.optim.AdamW(
             model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
         )
@@ -106,21 +109,29 @@ class FitRun:
 
     def take_step(self) -> None:
         """Do one step."""
-        batch = self._train.rows(self._order.following())
-        losses = self.model.loss(batch, self._generator, progress=self.step / self.options.schedule.steps)
+        if self._noise is not self._generator and self.epoch_steps_done == 0:
+            self._noise.manual_seed(self.options.seed + self.epoch * processes.count() + processes.rank())
+        rows = self._order.following()[processes.rank() :: processes.count()]
+        progress = self.step / self.options.schedule.steps
+        total, parts = self._loss(self._train.rows(rows), self._noise, progress)
         self._optimizer.zero_grad()
-        torch.autograd.backward(losses.total)
+        torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
         self._optimizer.step()
         self._rates.step()
         self.average.update()
-        for name, part in {"total": losses.total.detach(), **losses.parts}.items():
+        for name, part in {"total": total.detach(), **parts}.items():
             self._sums[name] = self._sums[name] + part if name in self._sums else part
         self.step += 1
 
     def losses(self) -> dict[str, float]:
         """Return the means, over the steps of this epoch, of the loss (`total`) and its parts."""
-        return {name: float(total) / self.epoch_steps_done for name, total in self._sums.items()}
+        means = {name: float(total) / self.epoch_steps_done for name, total in self._sums.items()}
+        return processes.averaged(means, self._train.tokens.device)
+
+    def wants_stop(self) -> bool:
+        """Whether somebody wants to stop, in any process."""
+        return processes.any_of(self.options.wants_stop(), self._train.tokens.device)
 
     def close_epoch(self, losses: dict[str, float], heldout_loss: float) -> Progress:
         """Take in an epoch's losses; returns what there is to tell of it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from augment.errors import TrainingError
+from augment.training import processes
 from augment.training.fit_run import FitOptions, FitRun
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def heldout_loss_of(model: Trainable, heldout: Batch, seed: int) -> float:
 def _take_up(run: FitRun) -> None:
     """Go on from the newest checkpoint, if there is one."""
     checkpoints = run.options.checkpoints
-    state = checkpoints.newest() if checkpoints is not None else None
+    state = processes.said_by_first(checkpoints.newest() if checkpoints is not None else None)
     if state is None:
         return
     try:
@@ -123,8 +124,8 @@ def _take_up(run: FitRun) -> None:
 def _put_down(run: FitRun) -> None:
     """Write a checkpoint, unless the weights are already spoilt."""
     checkpoints = run.options.checkpoints
-    if checkpoints is None:
-        return
+    if checkpoints is None or (processes.count() > 1 and run.epoch_steps_done):
+        return  # several processes' noise can be found again at the beginning of an epoch only
     if run.epoch_steps_done and not math.isfinite(run.losses()["total"]):
         return
     checkpoints.save(run.step, run.state_dict())
@@ -134,7 +135,7 @@ def _train_epoch(run: FitRun) -> bool:
     """Do the rest of an epoch's steps; returns False where it was asked to stop before its end."""
     options = run.options
     while run.epoch_steps_done < options.schedule.epoch_steps:
-        if options.wants_stop():
+        if run.wants_stop():
             if run.step == 0:
                 raise TrainingError(f"{options.name}: stopped before the first step; nothing was learnt")
             return False

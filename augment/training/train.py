@@ -9,6 +9,7 @@ import torch
 
 from augment.errors import TrainingError
 from augment.models import Batch
+from augment.training import processes
 from augment.training.loop import FitOptions, FitReport, fit
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
@@ -126,7 +127,7 @@ def _train(
     model = recipe.make(layout, config, train, generator)
     if start is not None:
         model = start.applied(recipe.name, model, layout, generator)
-    before = checkpoints.trained() if checkpoints is not None else None
+    before = processes.said_by_first(checkpoints.trained() if checkpoints is not None else None)
     history: list[Progress] = []
 
     def on_epoch(epoch: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -147,6 +148,8 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
     trackers = Trackers(tensorboard, mlflow)
     plan = Plan(name=name, out=out, runs=runs, judged=judge, start=start, trackers=trackers)
     made = train_bundle(table, found, settings, plan)
+    if os.environ.get("RANK", "0") != "0":  # one of several processes of torchrun; the first one tells
+        return
     print_trained(made.bundle, made.run_dir)
     if made.signal is not None:
         warn("stopped before the end: this is the best so far, and the same command goes on")
