@@ -25,7 +25,6 @@ __all__ = [
     "GraphInfo",
     "Manifest",
     "ModelReport",
-    "Privacy",
     "Stepwise",
     "TensorInfo",
     "TrainingReport",
@@ -39,7 +38,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
 
 
-_OPTIONAL = ("continues", "data_sha256", "privacy", "weights")
+_OPTIONAL = ("continues", "data_sha256", "weights")
 """What is left out of the file where it is None: bundles from before are canonical without."""
 
 
@@ -97,23 +96,6 @@ class TrainingReport(_Part):
     config: dict[str, JsonValue]
 
 
-class Privacy(_Part):
-    """What DP-SGD guarantees of each model, and so of all of them together, which add up.
-
-    Attributes:
-        epsilon: Spent by all models together, by the accountant.
-        delta: The probability that the guarantee does not hold, likewise.
-        models: By model: `epsilon`, `delta`, `noise` (standard deviation over the clipping bound), `clip`
-            (of a record's gradient) and `steps`.
-        not_covered: What of the bundle was made of the records without noise.
-    """
-
-    epsilon: float = Field(gt=0)
-    delta: float = Field(gt=0, lt=1)
-    models: dict[str, dict[str, float]]
-    not_covered: tuple[str, ...]
-
-
 class Stepwise(_Part):
     """A sampler that makes records column by column, by the graphs `<sampler>_start` and so on.
 
@@ -162,7 +144,6 @@ class Manifest(_Part):
         data_sha256: Of the training records as they were encoded; left out where nobody told.
         weights: The file of the models' weights, from which training can go on; left out where there is none.
         continues: The digest of the bundle that training went on from; left out where it began anew.
-        privacy: What is guaranteed of the training records; left out where nothing is.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -185,7 +166,6 @@ class Manifest(_Part):
     data_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     weights: Literal["weights.safetensors"] | None = None
     continues: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    privacy: Privacy | None = None
 
     @model_validator(mode="after")
     def _files_are_those_named(self) -> Manifest:

@@ -12,7 +12,6 @@ _EXTRAS = {
     "safetensors": "train",
     "tensorboard": "tensorboard",
     "mlflow": "mlflow",
-    "opacus": "dp",
     "onnxruntime": "server",
     "pydantic": "server",
     "pydantic_settings": "server",
