@@ -17,7 +17,7 @@ from augment.bundle.manifest import (
     TrainingReport,
 )
 from augment.bundle.publishing import publish, require_publishable
-from augment.bundle.reading import Bundle, open_bundle
+from augment.bundle.reading import Bundle, open_bundle, read_weights
 
 __all__ = [
     "FORMAT_VERSION",
@@ -36,5 +36,6 @@ __all__ = [
     "list_bundles",
     "open_bundle",
     "publish",
+    "read_weights",
     "require_publishable",
 ]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from augment.bundle.golden import GoldenCase, golden_to_bytes
 from augment.bundle.graph_scan import scan_graph
-from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE
+from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE, WEIGHTS_FILE
 from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Prediction, Stepwise, TrainingReport
 from augment.errors import PublishError
 
@@ -43,6 +43,9 @@ class BundleDraft:
         stepwise: The samplers that make records column by column.
         prediction: What the graph `predict` predicts.
         score_quantiles: Of the scores of held-out rows.
+        data_sha256: Of the training records as they were encoded.
+        weights: A safetensors file of the models' weights; None: training cannot go on from the bundle.
+        continues: The digest of the bundle that training went on from; None: it began anew.
     """
 
     schema: Schema
@@ -58,6 +61,9 @@ class BundleDraft:
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     prediction: Prediction | None = None
     score_quantiles: tuple[float, ...] | None = None
+    data_sha256: str | None = None
+    weights: bytes | None = field(default=None, repr=False)
+    continues: str | None = None
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -69,6 +75,8 @@ def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, b
     try:
         files = {role + GRAPH_SUFFIX: data for role, data in draft.graphs.items()}
         files[GOLDEN_FILE] = golden_to_bytes(draft.golden)
+        if draft.weights is not None:
+            files[WEIGHTS_FILE] = draft.weights
         files[MANIFEST_FILE] = _manifest(draft, name, created_at, files).to_bytes()
     except (ValidationError, ValueError) as exc:
         raise PublishError(f"bundle {name}: the draft breaks a rule of the format: {exc}") from exc
@@ -97,6 +105,9 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         files=infos,
         prediction=draft.prediction,
         score_quantiles=draft.score_quantiles,
+        data_sha256=draft.data_sha256,
+        weights=WEIGHTS_FILE if draft.weights is not None else None,
+        continues=draft.continues,
     )
 
 

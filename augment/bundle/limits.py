@@ -22,12 +22,14 @@ __all__ = [
     "NAME_PATTERN",
     "ROLE_PATTERN",
     "VERSION_PATTERN",
+    "WEIGHTS_FILE",
 ]
 
 FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 GOLDEN_FILE = "golden.arrow"
 GRAPH_SUFFIX = ".onnx"
+WEIGHTS_FILE = "weights.safetensors"
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,17}")

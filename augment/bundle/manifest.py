@@ -41,7 +41,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
 
 
-_OPTIONAL = ("prediction", "score_quantiles")
+_OPTIONAL = ("continues", "data_sha256", "prediction", "score_quantiles", "weights")
 """What is left out of the file where it is None: bundles from before are canonical without."""
 
 
@@ -169,6 +169,9 @@ class Manifest(_Part):
         prediction: What the graph `predict` predicts; left out where there is none.
         score_quantiles: Of the scores of held-out rows, evenly spaced from the smallest to the largest;
             left out where no graph scores.
+        data_sha256: Of the training records as they were encoded; left out where nobody told.
+        weights: The file of the models' weights, from which training can go on; left out where there is none.
+        continues: The digest of the bundle that training went on from; left out where it began anew.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -190,6 +193,9 @@ class Manifest(_Part):
     files: dict[str, FileInfo]
     prediction: Prediction | None = None
     score_quantiles: Annotated[tuple[float, ...], Field(min_length=2, max_length=MAX_QUANTILES)] | None = None
+    data_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    weights: Literal["weights.safetensors"] | None = None
+    continues: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
     def _what_is_predicted_is_told(self) -> Manifest:
@@ -209,6 +215,7 @@ class Manifest(_Part):
                 msg = f"graphs.{role}.file must be {role + GRAPH_SUFFIX!r}, got {graph.file!r}"
                 raise ValueError(msg)
         wanted = {self.golden, *(graph.file for graph in self.graphs.values())}
+        wanted |= {self.weights} if self.weights is not None else set()
         if set(self.files) != wanted:
             msg = f"files must be exactly {sorted(wanted)}, got {sorted(self.files)}"
             raise ValueError(msg)

@@ -21,15 +21,22 @@ from augment.bundle.limits import (
     MAX_GRAPH_BYTES,
     MAX_MANIFEST_BYTES,
     VERSION_PATTERN,
+    WEIGHTS_FILE,
 )
 from augment.bundle.manifest import GraphInfo, Manifest, digest_of
 from augment.bundle.tensors import case_mismatch
-from augment.errors import BundleCorruptError, BundleUnsafeError, BundleVersionError, shorten
+from augment.errors import (
+    BundleCorruptError,
+    BundleUnsafeError,
+    BundleVersionError,
+    UnsupportedError,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bundle", "Contents", "open_bundle", "read_contents"]
+__all__ = ["Bundle", "Contents", "open_bundle", "read_contents", "read_weights"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Contents:
     Attributes:
         manifest: What the bundle says about itself.
         digest: sha256 over the manifest's bytes, in hex: names these contents for good.
-        files: The bytes of the other files, each read once and hashed as read.
+        files: The bytes of the other files, each read once and hashed as read; without the weights.
         cases: The recorded inputs and outputs.
     """
 
@@ -113,10 +120,26 @@ def read_contents(path: Path) -> Contents:
         manifest = _manifest_of(raw, path)
         _check_names(entries_of(descriptor, path), manifest, path)
         files = {name: _checked_file(descriptor, path, name, manifest) for name in manifest.files}
+    files.pop(WEIGHTS_FILE, None)  # nobody who runs a bundle needs them in memory
     for role, graph in manifest.graphs.items():
         _check_graph(files[graph.file], graph, f"graphs.{role}", path)
     cases = _golden_of(files[GOLDEN_FILE], manifest, path)
     return Contents(manifest, digest_of(raw), files, cases)
+
+
+def read_weights(bundle: Bundle) -> bytes:
+    """Return the weights' file of a bundle, verified.
+
+    Raises:
+        UnsupportedError: It has none.
+        BundleCorruptError: It is missing or was changed.
+    """
+    if bundle.manifest.weights is None:
+        raise UnsupportedError(
+            f"bundle {bundle.path}: has no weights to go on from. Train it again to have them"
+        )
+    with opened_directory(bundle.path) as descriptor:
+        return _checked_file(descriptor, bundle.path, bundle.manifest.weights, bundle.manifest)
 
 
 def _manifest_of(raw: bytes, path: Path) -> Manifest:

@@ -37,7 +37,7 @@ def grid(title: str, *columns: str) -> Table:
     return table
 
 
-def print_trained(bundle: Bundle, run_dir: Path) -> None:
+def print_trained(bundle: Bundle, run_dir: Path | None) -> None:
     """Print what was learnt and where it is."""
     report = bundle.manifest.training
     took = f"{report.rows:,} rows in {duration(report.seconds)} on {report.device}"

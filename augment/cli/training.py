@@ -2,30 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from augment.bundle import open_bundle
 from augment.cli.about import about
 from augment.cli.console import warn
 from augment.cli.extras import missing_extra
+from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
 from augment.training import TrainConfig, build_bundle, load_config, override
+from augment.training.trackers import MlflowTracker, TensorBoardTracker, Together
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from signal import Signals
     from typing import Any
 
     import pyarrow as pa
 
     from augment.bundle import Bundle
     from augment.data import Schema
+    from augment.training import Runs, Watcher
     from augment.training.judged import Judge
 
 __all__ = ["read_training_data", "settings_of", "train_bundle"]
 
 _JUDGED_ROWS = 10_000
 """Enough for a verdict; `augment evaluate` takes more and longer."""
+
+
+@dataclass(frozen=True)
+class Trackers:
+    """Who else is told of losses: a directory of TensorBoard, an address of MLflow."""
+
+    tensorboard: Path | None = None
+    mlflow: str | None = None
+
+    def of(self, name: str, settings: TrainConfig) -> list[Watcher]:
+        """Return those that are wanted.
+
+        Raises:
+            ModuleNotFoundError: The extra of one is not installed.
+        """
+        found: list[Watcher] = []
+        if self.tensorboard is not None:
+            found.append(TensorBoardTracker(self.tensorboard, name))
+        if self.mlflow is not None:
+            found.append(MlflowTracker(self.mlflow, name, settings))
+        return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made, and where.
+
+    Attributes:
+        name: The bundle's.
+        out: The directory of bundles.
+        runs: Where the run is kept.
+        judged: Whether samples are judged.
+        start: The bundle to go on from; None: none.
+        trackers: Who else is told of losses.
+    """
+
+    name: str
+    out: Path
+    runs: Runs
+    judged: bool
+    start: Path | None = None
+    trackers: Trackers = field(default_factory=Trackers)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What training gave.
+
+    Attributes:
+        bundle: Published and verified.
+        run_dir: Where the run is kept.
+        signal: What ended it before its time; None: nothing.
+    """
+
+    bundle: Bundle
+    run_dir: Path | None
+    signal: Signals | None
 
 
 def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
@@ -35,14 +97,18 @@ def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
 
 
 def read_training_data(
-    data: Path, *, schema_file: Path | None, target: str | None
+    data: Path, *, schema_file: Path | None, target: str | None, start: Path | None = None
 ) -> tuple[pa.Table, Schema]:
-    """Return the table and its schema: from a file, or detected.
+    """Return the table and its schema: from a file, or of the bundle to go on from, or detected.
 
     Raises:
         InvalidInputError: The data or the schema file breaks a rule.
         ColumnNotFoundError: There is no column `target`.
     """
+    if schema_file is None and start is not None:
+        schema = open_bundle(start).manifest.record_schema
+        with about(data):
+            return conform(read_table(data, schema=schema), schema), schema
     if schema_file is None:
         with about(data):
             table = read_table(data)
@@ -59,24 +125,33 @@ def train_bundle(
     table: pa.Table,
     schema: Schema,
     settings: TrainConfig,
-    *,
-    name: str,
-    out: Path,
-    run_dir: Path,
-    judged: bool,
-) -> Bundle:
+    plan: Plan,
+) -> Made:
     """Train with progress on stderr, publish, and return the bundle as it was read back and verified.
 
     Where samples are to be judged and the packages for it are there, the figures go into the manifest.
+    After Ctrl-C the bundle holds the best so far.
     """
     for warning in schema_warnings(schema):
         warn(warning)
-    with TrainingView() as view:
-        judge = _judge(schema, settings.seed) if judged else None
+    trackers = plan.trackers.of(plan.name, settings)
+    with TrainingView() as view, Interruptible(Together(view, *trackers)) as watcher:
+        judge = _judge(schema, settings.seed) if plan.judged else None
         path = build_bundle(
-            table, schema, settings, name=name, out=out, run_dir=run_dir, watcher=view, judge=judge
+            table,
+            schema,
+            settings,
+            name=plan.name,
+            out=plan.out,
+            run_dir=plan.runs,
+            watcher=watcher,
+            judge=judge,
+            start=plan.start,
         )
-    return open_bundle(path)
+    for tracker in trackers:
+        if isinstance(tracker, MlflowTracker):
+            tracker.finish("KILLED" if watcher.signal else "FINISHED")
+    return Made(open_bundle(path), watcher.directory, watcher.signal)
 
 
 def _judge(schema: Schema, seed: int) -> Judge | None:

@@ -12,7 +12,7 @@ from augment.demo.serving import serving
 from augment.demo.trial import try_out
 from augment.evaluation import detection_auc, usefulness
 from augment.evaluation.sections import Comparisons
-from augment.training import Watcher, build_bundle
+from augment.training import Runs, Watcher, build_bundle
 from augment_client import Client
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _learn(dataset: Dataset, output: Path, config: TrainConfig, seed: int, narra
         config,
         name=dataset.name,
         out=output / "models",
-        run_dir=output / "runs" / dataset.name,
+        run_dir=Runs(output / "runs" / dataset.name, resume="never"),
         watcher=narrator,
     )
     return _Learnt(dataset, open_bundle(path), train, held_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,6 +50,16 @@ class WeightAverage:
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         torch._foreach_lerp_(self.weights, list(self._model.parameters()), 1 - decay)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the average and how much went into it."""
+        return {"weights": self.weights, "updates": self._updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over another average."""
+        for mine, other in zip(self.weights, state["weights"], strict=True):
+            mine.copy_(other)
+        self._updates = state["updates"]
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Put the averaged weights into the model for a while."""
@@ -84,6 +94,15 @@ class BestWeights:
         self.heldout_loss, self.train_loss, self.epoch = heldout_loss, train_loss, epoch
         self._weights = [weight.clone() for weight in weights]
         return lower
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Take over what another one kept, its weights to `device`."""
+        vars(self).update(state)
+        self._weights = [weight.to(device) for weight in self._weights]
 
     def restore(self, model: nn.Module) -> None:
         """Put the kept weights into the model, for inference."""

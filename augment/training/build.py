@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augment.bundle import BundleDraft, ModelReport, TrainingReport, publish, require_publishable
-from augment.bundle.limits import NAME_PATTERN
+from augment.bundle import (
+    BundleDraft,
+    ModelReport,
+    TrainingReport,
+    find_bundle,
+    open_bundle,
+    publish,
+    require_publishable,
+)
+from augment.bundle.limits import GRAPH_SUFFIX, NAME_PATTERN
 from augment.data import Codec, conform
-from augment.errors import RequestError, SchemaError
+from augment.data.extending import extended_codec
+from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
 from augment.models import Batch
+from augment.training import processes
 from augment.training.exported import export_graphs
+from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
+from augment.training.runs import Identity, Runs, open_run
 from augment.training.train import Trained, choose_device, train_models
+from augment.training.weights import WarmStart, weights_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -29,16 +44,17 @@ if TYPE_CHECKING:
 __all__ = ["build_bundle", "draft_of", "report_of"]
 
 
-def build_bundle(
+def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
     table: pa.Table,
     schema: Schema,
     config: TrainConfig,
     *,
     name: str,
     out: Path | str,
-    run_dir: Path | str | None = None,
+    run_dir: Runs | Path | str | None = None,
     watcher: Watcher | None = None,
     judge: Judge | None = None,
+    start: Path | str | None = None,
 ) -> Path:
     """Learn a table and publish what was learnt.
 
@@ -51,10 +67,14 @@ def build_bundle(
         config: How to train.
         name: The bundle's name.
         out: The directory of bundles; the new one is `out/name/version`.
-        run_dir: Where configuration, environment and losses are written; None: nowhere.
-        watcher: Is told of stages and epochs.
+        run_dir: Where configuration, environment, losses and checkpoints are written; None: nowhere. Where an
+            unfinished run of the same name, data and settings is there, it goes on.
+        watcher: Is told of stages and epochs, and may stop the training; what was learnt until then is
+            published.
         judge: Is shown training rows, held-out rows and as many synthetic ones of each sampler; the
             figures that it returns go into the manifest. None: nobody judges.
+        start: The bundle to go on from, whose encoding and weights are taken over; categories that it does
+            not know begin anew. None: train from random weights.
 
     Returns:
         The bundle's directory.
@@ -62,53 +82,151 @@ def build_bundle(
     Raises:
         RequestError: `name` is no bundle name.
         SchemaError: The table does not fit the schema, has fewer than 2 rows, or no column to learn.
-        TrainingError: Training cannot go on.
+        TrainingError: Training cannot go on, or the run directory holds an unfinished run of other data or
+            settings.
         ExportError: A graph does not compute what its model computes.
         PublishError: The bundle or the run directory cannot be written.
     """
-    started, watcher = time.monotonic(), watcher or Watcher()
     _require_name(name)
     device = choose_device(config).type
-    table = conform(table, schema)
-    _require_rows(table)
-    watcher.on_stage(f"encoding {table.num_rows:,} rows")
-    codec = Codec.fit(table, schema)
-    layout, (encoded, _) = codec.layout, codec.encode(table)
-    _require_columns(layout)
-    require_publishable(out)
-    run = RunDirectory.create(run_dir, config, schema, device) if run_dir is not None else None
-    trained = train_models(encoded, layout, config, _Recorder(watcher, run))
-    if run is not None:
-        run.finish()
-    seconds = time.monotonic() - started
-    quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
-    if judge is not None:
-        watcher.on_stage("judging samples")
-        finished = [one.finished for one in trained.values()]
-        quality |= judged_samples(judge, table, codec, finished, config)
-    watcher.on_stage("exporting")
-    report = report_of(trained, config, len(encoded.tokens), layout, device, seconds)
-    draft = draft_of(trained, codec, encoded, config, report, quality)
-    watcher.on_stage(f"publishing {name}")
-    return publish(out, name, draft)
+    with processes.together(device):
+        if not processes.is_first():
+            run_dir, watcher, judge = None, None, None
+        making = _Making(name, config, device, out, Runs.of(run_dir), watcher or Watcher(), judge)
+        return making.bundle(conform(table, schema), schema, start)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """A bundle on its way; see `build_bundle`. Of several processes the first keeps the run and publishes."""
+
+    name: str
+    config: TrainConfig
+    device: str
+    out: Path | str
+    runs: Runs | None
+    watcher: Watcher
+    judge: Judge | None
+
+    def bundle(self, table: pa.Table, schema: Schema, start: Path | str | None) -> Path:
+        """Encode, train and publish a table; returns the bundle's directory."""
+        started = time.monotonic()
+        _require_rows(table)
+        self.watcher.on_stage(f"encoding {table.num_rows:,} rows")
+        warm = WarmStart.of(open_bundle(start)) if start is not None else None
+        codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
+        encoded, _ = codec.encode(table)
+        _require_columns(codec.layout)
+        require_publishable(self.out)
+        data_hash = data_sha256(codec, encoded)
+        run = self._run(data_hash, schema, warm)
+        try:
+            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm))
+            if not processes.is_first():
+                return Path(processes.said_by_first(""))
+            quality = self._quality(trained, table, codec)
+            self.watcher.on_stage("exporting")
+            seconds = time.monotonic() - started
+            report = report_of(trained, self.config, len(encoded.tokens), codec.layout, self.device, seconds)
+            draft = draft_of(trained, codec, encoded, self.config, report, quality)
+            continues = warm.digest if warm is not None else None
+            path = self._publish(run, replace(draft, data_sha256=data_hash, continues=continues))
+            if run is not None and _whole(trained):
+                run.finish()
+            return Path(processes.said_by_first(str(path)))
+        finally:
+            if run is not None:
+                run.unlock()
+
+    def _run(self, data_hash: str, schema: Schema, warm: WarmStart | None) -> RunDirectory | None:
+        """Return the directory of a new run or of the one that goes on, where one is kept."""
+        if self.runs is None:
+            return None
+        settings = self.config.model_dump(mode="json")
+        settings |= {"from": warm.digest} if warm is not None else {}
+        identity = Identity(self.name, data_hash, self.device, settings)
+        return open_run(self.runs, identity, self.config, schema, self.watcher.on_stage)
+
+    def _quality(self, trained: dict[str, Trained], table: pa.Table, codec: Codec) -> dict[str, float]:
+        """Return what is known of the models; of those that were stopped, samples are not judged."""
+        quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
+        if self.judge is not None and _whole(trained):
+            self.watcher.on_stage("judging samples")
+            finished = [one.finished for one in trained.values()]
+            quality |= judged_samples(self.judge, table, codec, finished, self.config)
+        return quality
+
+    def _publish(self, run: RunDirectory | None, draft: BundleDraft) -> Path:
+        self.watcher.on_stage(f"publishing {self.name}")
+        before = _published_before(run, self.out, self.name, draft)
+        return before or publish(self.out, self.name, draft)
+
+
+def _whole(trained: dict[str, Trained]) -> bool:
+    """Whether nobody stopped the training."""
+    return all(one.report.stopped != "interrupted" for one in trained.values())
+
+
+def _train(
+    encoded: Encoded,
+    layout: Layout,
+    config: TrainConfig,
+    around: tuple[Watcher, RunDirectory | None, WarmStart | None],
+) -> dict[str, Trained]:
+    """Train all models: in a run directory from its checkpoints on, and the losses are kept there."""
+    watcher, run, start = around
+    if run is None:
+        return train_models(encoded, layout, config, watcher, start=start)
+    watcher.on_run(run.path)
+    if run.resumed:
+        watcher.on_stage(f"going on with the run in {run.path}")
+    try:
+        recorder = _Recorder(watcher, run)
+        return train_models(encoded, layout, config, recorder, checkpoints=run.checkpoints, start=start)
+    finally:
+        run.draw()
+
+
+def _published_before(
+    run: RunDirectory | None, out: Path | str, name: str, draft: BundleDraft
+) -> Path | None:
+    """Return the newest version if it is this very run's: it was killed just after publishing."""
+    if run is None or not run.resumed:
+        return None
+    try:
+        path = find_bundle(out, name)
+        manifest = open_bundle(path).manifest
+    except (NotFoundError, BundleError):
+        return None
+    graphs = {role + GRAPH_SUFFIX: sha256(data).hexdigest() for role, data in draft.graphs.items()}
+    same = all(file in manifest.files and manifest.files[file].sha256 == graphs[file] for file in graphs)
+    return path if same and manifest.created_at >= run.begun_at else None
 
 
 class _Recorder(Watcher):
     """Passes on what it hears, and writes epochs to the run directory."""
 
-    def __init__(self, watcher: Watcher, run: RunDirectory | None) -> None:
+    def __init__(self, watcher: Watcher, run: RunDirectory) -> None:
         self._watcher = watcher
         self._run = run
 
     def on_epoch(self, progress: Progress) -> None:
         """Write and pass on an epoch."""
-        if self._run is not None:
-            self._run.record(progress)
+        self._run.record(progress)
         self._watcher.on_epoch(progress)
+
+    def on_restored(self, history: Sequence[Progress]) -> None:
+        """Take in and pass on the epochs of before."""
+        self._run.restore(history)
+        self._watcher.on_restored(history)
 
     def on_stage(self, stage: str) -> None:
         """Pass on a stage."""
         self._watcher.on_stage(stage)
+
+    def wants_stop(self) -> bool:
+        """Ask on."""
+        return self._watcher.wants_stop()
 
 
 def _require_name(name: str) -> None:
@@ -160,6 +278,7 @@ def draft_of(
         score_quantiles=next(
             (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
         ),
+        weights=weights_to_bytes({name: one.model for name, one in trained.items()}, codec.layout),
     )
 
 

@@ -196,11 +196,16 @@ class TrainConfig(_Settings):
 def load_config(path: Path | str) -> TrainConfig:
     """Read a YAML file of settings; an empty one gives the defaults.
 
+    A bundle, or its `manifest.json`, gives the settings that it was trained with.
+
     Raises:
         RequestError: The file cannot be read, is no YAML mapping, or a setting breaks its rule.
     """
     try:
-        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        file = Path(path) / "manifest.json" if Path(path).is_dir() else Path(path)
+        settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        if file.name == "manifest.json":
+            settings = (settings.get("training") or {}).get("config") or {}
         return TrainConfig.model_validate(settings)
     except ValidationError as exc:
         raise RequestError(*map(_violation, exc.errors()), context=str(path)) from exc

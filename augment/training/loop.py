@@ -7,55 +7,26 @@ held-out rows, by the averaged weights and always with the same noise, so that l
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from augment.errors import TrainingError
-from augment.training.averaging import BestWeights, WeightAverage
-from augment.training.progress import Progress
+from augment.training import processes
+from augment.training.fit_run import FitOptions, FitRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from torch import Tensor
-
     from augment.models.batch import Batch
     from augment.models.trainable import Trainable
-    from augment.training.sizing import Schedule
+    from augment.training.progress import Progress
 
 __all__ = ["FitOptions", "FitReport", "fit", "heldout_loss_of"]
 
-_MAX_GRADIENT_NORM = 10.0
-_WARMUP_SHARE = 0.1
-_LAST_RATE = 0.01
 _HELDOUT_BATCH = 2048
 _HELDOUT_ROWS = 512
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How to fit.
-
-    Attributes:
-        name: The model's, for progress and messages.
-        schedule: How long.
-        learning_rate: The highest.
-        weight_decay: Of AdamW.
-        weight_average: Decay of the averaged weights.
-        seed: Of batches and noise.
-        on_epoch: Told of each epoch.
-    """
-
-    name: str
-    schedule: Schedule
-    learning_rate: float
-    weight_decay: float
-    weight_average: float
-    seed: int
-    on_epoch: Callable[[Progress], None]
+_DIVERGED = 10.0
+_LEAST_SPREAD = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +40,9 @@ class FitReport:
         train_loss: Of the best epoch.
         heldout_loss: Of the best epoch, by the weights kept.
         best_epoch: From 1.
-        stopped: `epochs` if all were done, `early` if the held-out loss no longer fell.
+        stopped: `epochs` if all were done, `early` if the held-out loss no longer fell, `interrupted` if
+            somebody wanted it.
+        seconds: Of training.
     """
 
     epochs: int
@@ -78,48 +51,39 @@ class FitReport:
     train_loss: float
     heldout_loss: float
     best_epoch: int
-    stopped: Literal["epochs", "early"]
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What the steps of one run share."""
-
-    model: Trainable
-    optimizer: torch.optim.Optimizer
-    rates: torch.optim.lr_scheduler.LRScheduler
-    average: WeightAverage
-    batches: Iterator[Batch]
-    generator: torch.Generator
-    schedule: Schedule
+    stopped: Literal["epochs", "early", "interrupted"]
+    seconds: float = 0.0
 
 
 def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> FitReport:
     """Train `model` in place; it ends with the averaged weights of the epoch best on held-out rows.
 
+    Where there are checkpoints, it goes on from the newest.
+
     Raises:
-        TrainingError: The loss is no longer finite.
+        TrainingError: The loss is no longer finite, has run away, or no step was wanted.
     """
-    run = _start(model, train, options)
-    best, started, schedule, epoch = BestWeights(), time.monotonic(), options.schedule, 0
-    while epoch < schedule.epochs and epoch - best.epoch < schedule.patience:
-        epoch += 1
-        parts = _train_epoch(run, epoch)
-        with run.average.applied():
-            heldout_loss = heldout_loss_of(model, heldout, options.seed)
-        _require_finite(parts["total"], heldout_loss, options, epoch)
-        better = best.offer(heldout_loss, parts["total"], epoch, run.average.weights)
-        seconds = time.monotonic() - started
-        options.on_epoch(_progress(run, options.name, epoch, seconds, parts, heldout_loss, better=better))
-    best.restore(model)
+    run = FitRun(model, train, options)
+    _take_up(run)
+    schedule, interrupted = options.schedule, False
+    while run.epoch < schedule.epochs and run.epoch - run.best.epoch < schedule.patience:
+        if interrupted := not _train_epoch(run):
+            _put_down(run)
+        if not interrupted or run.best.epoch == 0:
+            options.on_epoch(_close_epoch(run, heldout))
+        if interrupted:
+            break
+    run.best.restore(model)
+    ended: Literal["epochs", "early"] = "epochs" if run.epoch == schedule.epochs else "early"
     return FitReport(
-        epochs=epoch,
-        steps=epoch * schedule.epoch_steps,
+        epochs=run.epoch,
+        steps=run.step,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        train_loss=best.train_loss,
-        heldout_loss=best.heldout_loss,
-        best_epoch=best.epoch,
-        stopped="epochs" if epoch == schedule.epochs else "early",
+        train_loss=run.best.train_loss,
+        heldout_loss=run.best.heldout_loss,
+        best_epoch=run.best.epoch,
+        stopped="interrupted" if interrupted else ended,
+        seconds=run.seconds,
     )
 
 
@@ -141,99 +105,78 @@ def heldout_loss_of(model: Trainable, heldout: Batch, seed: int) -> float:
     return sum(loss * rows for loss, rows in losses) / len(index)
 
 
-def _start(model: Trainable, train: Batch, options: FitOptions) -> _Run:
-    """Return the optimiser and the rest of a run at step 0.
-
-    The rate rises for 10 % of the steps, then falls along a cosine.
-    """
-    steps = options.schedule.steps
-    warmup = max(1, round(_WARMUP_SHARE * steps))
-
-    def rate(step: int) -> float:
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-        return min(1.0, (step + 1) / warmup) * (_LAST_RATE + (1 - _LAST_RATE) * fall)
-
-    generator = torch.Generator(device=train.tokens.device).manual_seed(options.seed)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
-    return _Run(
-        model=model.train(),
-        optimizer=optimizer,
-        rates=torch.optim.lr_scheduler.LambdaLR(optimizer, rate),
-        average=WeightAverage(model, options.weight_average),
-        batches=_batches(train, options.schedule.batch_size, generator),
-        generator=generator,
-        schedule=options.schedule,
-    )
-
-
-def _batches(train: Batch, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """Yield batches without end: passes over the rows, each in a new random order.
-
-    The rows that a pass leaves over begin the next one, so that all batches have the same size.
-    """
-    device = train.tokens.device
-    pending = torch.empty(0, dtype=torch.int64, device=device)
-    while True:
-        order = torch.randperm(len(train), generator=generator, device=device)
-        pending = torch.cat([pending, order])
-        *whole, last = torch.split(pending, batch_size)
-        for index in whole if len(last) < batch_size else [*whole, last]:
-            yield train.rows(index)
-        pending = last if len(last) < batch_size else last[:0]
-
-
-def _train_epoch(run: _Run, epoch: int) -> dict[str, float]:
-    """Do one epoch's steps; returns the means of the loss and its parts."""
-    sums: dict[str, Tensor] = {}
-    first = (epoch - 1) * run.schedule.epoch_steps
-    for step in range(first, first + run.schedule.epoch_steps):
-        losses = run.model.loss(next(run.batches), run.generator, progress=step / run.schedule.steps)
-        run.optimizer.zero_grad()
-        torch.autograd.backward(losses.total)
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), _MAX_GRADIENT_NORM)
-        run.optimizer.step()
-        run.rates.step()
-        run.average.update()
-        for name, part in {"total": losses.total.detach(), **losses.parts}.items():
-            sums[name] = sums[name] + part if name in sums else part
-    return {name: float(total) / run.schedule.epoch_steps for name, total in sums.items()}
-
-
-def _require_finite(train_loss: float, heldout_loss: float, options: FitOptions, epoch: int) -> None:
-    if math.isfinite(train_loss) and math.isfinite(heldout_loss):
+def _take_up(run: FitRun) -> None:
+    """Go on from the newest checkpoint, if there is one."""
+    checkpoints = run.options.checkpoints
+    state = processes.said_by_first(checkpoints.newest() if checkpoints is not None else None)
+    if state is None:
         return
-    raise TrainingError(
-        f"{options.name}: the loss must stay finite, got training {train_loss} and held-out {heldout_loss} "
-        f"in epoch {epoch}. Lower {options.name}.learning_rate (now {options.learning_rate:g}), or look for "
-        "extreme values in the number and array columns"
-    )
+    try:
+        run.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as exc:
+        raise TrainingError(
+            f"{run.options.name}: the checkpoint must be of this model, got: {exc}. "
+            "Another version of this library wrote it; train anew with --resume never"
+        ) from exc
+    run.options.on_restored(run.history)
 
 
-def _progress(
-    run: _Run,
-    name: str,
-    epoch: int,
-    seconds: float,
-    parts: dict[str, float],
-    heldout_loss: float,
-    *,
-    better: bool,
-) -> Progress:
-    schedule = run.schedule
-    step = epoch * schedule.epoch_steps
-    return Progress(
-        model=name,
-        epoch=epoch,
-        epochs=schedule.epochs,
-        step=step,
-        steps=schedule.steps,
-        train_loss=parts["total"],
-        parts={part: value for part, value in parts.items() if part != "total"},
-        heldout_loss=heldout_loss,
-        best=better,
-        learning_rate=float(run.rates.get_last_lr()[0]),
-        rows_per_s=step * schedule.batch_size / max(seconds, 1e-9),
-        seconds_left=seconds * (schedule.steps - step) / step,
-    )
+def _put_down(run: FitRun) -> None:
+    """Write a checkpoint, unless the weights are already spoilt."""
+    checkpoints = run.options.checkpoints
+    if checkpoints is None or (processes.count() > 1 and run.epoch_steps_done):
+        return  # several processes' noise can be found again at the beginning of an epoch only
+    if run.epoch_steps_done and not math.isfinite(run.losses()["total"]):
+        return
+    checkpoints.save(run.step, run.state_dict())
+
+
+def _train_epoch(run: FitRun) -> bool:
+    """Do the rest of an epoch's steps; returns False where it was asked to stop before its end."""
+    options = run.options
+    while run.epoch_steps_done < options.schedule.epoch_steps:
+        if run.wants_stop():
+            if run.step == 0:
+                raise TrainingError(f"{options.name}: stopped before the first step; nothing was learnt")
+            return False
+        if options.checkpoints is not None and options.checkpoints.due:
+            _put_down(run)
+        run.take_step()
+    return True
+
+
+def _close_epoch(run: FitRun, heldout: Batch) -> Progress:
+    """Judge the averaged weights; returns what there is to tell.
+
+    Raises:
+        TrainingError: They are spoilt.
+    """
+    losses = run.losses()
+    with run.average.applied():
+        heldout_loss = heldout_loss_of(run.model, heldout, run.options.seed)
+    _require_sound(run, losses["total"], heldout_loss)
+    return run.close_epoch(losses, heldout_loss)
+
+
+def _require_sound(run: FitRun, train_loss: float, heldout_loss: float) -> None:
+    """Refuse a loss that is not finite or has run away, from which it would not come back.
+
+    It has run away when it lies ten times as far above the lowest as the lowest lies below the first.
+    """
+    name, rate = run.options.name, run.options.learning_rate
+    advice = f"Lower {name}.learning_rate (now {rate:g}), or look for extreme values in numbers and arrays"
+    if not (math.isfinite(train_loss) and math.isfinite(heldout_loss)):
+        raise TrainingError(
+            f"{name}: the loss must stay finite, got training {train_loss} and held-out {heldout_loss} "
+            f"in epoch {run.epoch + 1}. {advice}"
+        )
+    if not run.history:
+        return
+    first = run.history[0].train_loss
+    lowest = min(epoch.train_loss for epoch in run.history)
+    spread = max(first - lowest, 0.1 * abs(first), _LEAST_SPREAD)
+    if train_loss > lowest + _DIVERGED * spread:
+        raise TrainingError(
+            f"{name}: the loss must not run away, got {train_loss:g} in epoch {run.epoch + 1} after "
+            f"{lowest:g}. {advice}"
+        )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["Progress", "Watcher"]
 
@@ -45,10 +46,38 @@ class Progress:
 
 
 class Watcher:
-    """Is told what happens; this one does nothing. Override what is of interest."""
+    """Is told what happens, and may stop it; this one does nothing. Override what is of interest.
+
+    Example:
+        >>> class Impatient(Watcher):
+        ...     "Stops when it is good enough."
+        ...
+        ...     def __init__(self) -> None:
+        ...         self.good_enough = False
+        ...
+        ...     def on_epoch(self, progress: Progress) -> None:
+        ...         self.good_enough = progress.heldout_loss < 20
+        ...
+        ...     def wants_stop(self) -> bool:
+        ...         return self.good_enough
+    """
 
     def on_epoch(self, progress: Progress) -> None:
         """Hear of the end of an epoch."""
 
+    def on_restored(self, history: Sequence[Progress]) -> None:
+        """Hear of a model's epochs that were done before the run was taken up again."""
+
     def on_stage(self, stage: str) -> None:
         """Hear what begins now, e.g. `encoding 32,561 rows`."""
+
+    def on_run(self, directory: Path) -> None:
+        """Hear in which directory the run is kept, once that is known."""
+
+    def wants_stop(self) -> bool:
+        """Return whether to stop now; asked before each step.
+
+        The best weights so far become a bundle, and what is not trained yet is left out of it. The run's
+        checkpoints stay: the same call goes on from there.
+        """
+        return False

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import io
 import json
 import os
 import platform
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from augment.data import save_schema
 from augment.errors import PublishError
+from augment.training.checkpoints import Checkpoints, write_synced
 from augment.training.config import dump_config
 from augment.training.curves import plot_losses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from augment.data import Schema
     from augment.training.config import TrainConfig
     from augment.training.progress import Progress
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["RunDirectory", "environment"]
 
 _PACKAGES = ("augment-service", "torch", "numpy", "pyarrow", "onnx", "onnxscript", "onnxruntime", "pydantic")
+_CHECKPOINTS, _IDENTITY = "checkpoints", "run.json"
 _COLUMNS = (
     "model",
     "epoch",
@@ -39,36 +45,110 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
 class RunDirectory:
     """A directory with `config.yaml`, `schema.yaml`, `environment.json`, `loss.csv` and `loss.svg`.
+
+    While the run is not finished there is `checkpoints/` as well; its `run.json` says what the run is of.
 
     Attributes:
         path: The directory.
         history: The epochs recorded so far.
+        checkpoints: Where models' states are kept.
     """
 
-    path: Path
-    history: list[Progress] = field(default_factory=list)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.history: list[Progress] = []
+        self.checkpoints = Checkpoints(path / _CHECKPOINTS)
+        self.resumed = False
+        self._lock: int | None = None
 
-    @classmethod
-    def create(cls, path: Path | str, config: TrainConfig, schema: Schema, device: str) -> RunDirectory:
-        """Make the directory, or take over an old one's, and write what is known before training.
+    @property
+    def begun_at(self) -> datetime:
+        """When the run was begun first."""
+        return datetime.fromtimestamp((self.checkpoints.path / _IDENTITY).stat().st_mtime, UTC)
+
+    def identity(self) -> dict[str, Any] | None:
+        """Return what the unfinished run in it is of; None where there is none."""
+        try:
+            found = json.loads((self.checkpoints.path / _IDENTITY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def make(self) -> None:
+        """Make the directory.
+
+        Raises:
+            PublishError: It cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise _unwritable(self.path, exc) from exc
+
+    def lock(self) -> bool:
+        """Take the directory for this process; False where another one has it.
+
+        The system lets go of the lock when the process ends, however it ends.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._lock = descriptor
+        return True
+
+    def unlock(self) -> None:
+        """Let go of the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
+    def begin(
+        self,
+        config: TrainConfig,
+        schema: Schema,
+        identity: dict[str, Any],
+        every_s: float,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Write what is known before training, over what an older run left.
 
         Raises:
             PublishError: It cannot be written.
         """
-        run = cls(Path(path))
+        self.checkpoints.clear()
+        self.checkpoints = Checkpoints(self.checkpoints.path, every_s, tell)
         try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            save_schema(schema, run.path / "schema.yaml")
-            run._write("config.yaml", dump_config(config))
-            run._write("environment.json", json.dumps(environment(device), indent=2) + "\n")
-            with (run.path / "loss.csv").open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow(_COLUMNS)
+            save_schema(schema, self.path / "schema.yaml")
+            self._write("config.yaml", dump_config(config))
+            self._write("environment.json", json.dumps(environment(identity["device"]), indent=2) + "\n")
+            self._rewrite_losses()
+            self.checkpoints.path.mkdir()
+            write_synced(self.checkpoints.path / _IDENTITY, json.dumps(identity, indent=2).encode())
         except OSError as exc:
-            raise _unwritable(run.path, exc) from exc
-        return run
+            raise _unwritable(self.path, exc) from exc
+
+    def take_up(self, every_s: float, tell: Callable[[str], None]) -> None:
+        """Go on with an unfinished run."""
+        self.resumed = True
+        self.checkpoints = Checkpoints(self.checkpoints.path, every_s, tell)
+        self.checkpoints.remove_unfinished()
+
+    def restore(self, history: Sequence[Progress]) -> None:
+        """Take in the epochs that a checkpoint remembers; later ones are done again.
+
+        Raises:
+            PublishError: It cannot be written.
+        """
+        self.history += history
+        try:
+            self._rewrite_losses()
+        except OSError as exc:
+            raise _unwritable(self.path, exc) from exc
 
     def record(self, progress: Progress) -> None:
         """Add an epoch to `loss.csv`; whole lines only, so that a killed run leaves a file to read.
@@ -77,15 +157,13 @@ class RunDirectory:
             PublishError: It cannot be written.
         """
         self.history.append(progress)
-        parts = json.dumps({name: round(value, 6) for name, value in progress.parts.items()})
-        row = [getattr(progress, name) for name in _COLUMNS[:-1]]
         try:
             with (self.path / "loss.csv").open("a", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow([*row, parts])
+                csv.writer(file).writerow(_row(progress))
         except OSError as exc:
             raise _unwritable(self.path, exc) from exc
 
-    def finish(self) -> None:
+    def draw(self) -> None:
         """Draw the loss curves to `loss.svg`.
 
         Raises:
@@ -96,11 +174,28 @@ class RunDirectory:
         except OSError as exc:
             raise _unwritable(self.path, exc) from exc
 
+    def finish(self) -> None:
+        """Remove the checkpoints: the bundle is there."""
+        self.checkpoints.clear()
+
+    def _rewrite_losses(self) -> None:
+        lines = io.StringIO()
+        writer = csv.writer(lines)
+        writer.writerow(_COLUMNS)
+        writer.writerows(map(_row, self.history))
+        self._write("loss.csv", lines.getvalue())
+
     def _write(self, name: str, text: str) -> None:
         """Write a file whole or not at all."""
         temporary = self.path / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
         temporary.replace(self.path / name)
+
+
+def _row(progress: Progress) -> list[Any]:
+    parts = json.dumps({name: round(value, 6) for name, value in progress.parts.items()})
+    return [*(getattr(progress, name) for name in _COLUMNS[:-1]), parts]
 
 
 def environment(device: str) -> dict[str, object]:

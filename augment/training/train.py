@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from augment.errors import TrainingError
 from augment.models import Batch
+from augment.training import processes
 from augment.training.calibration import score_quantiles
 from augment.training.loop import FitOptions, FitReport, fit
+from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.sizing import schedule_for
 from augment.training.split import split_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Encoded, Layout
     from augment.models import Trainable
+    from augment.training.checkpoints import Checkpoints, ModelCheckpoints
     from augment.training.config import TrainConfig
-    from augment.training.progress import Progress, Watcher
+    from augment.training.progress import Watcher
+    from augment.training.weights import WarmStart
 
 __all__ = ["Trained", "choose_device", "train_models"]
 
@@ -53,6 +57,9 @@ def train_models(
     config: TrainConfig,
     watcher: Watcher,
     repeats: NDArray[np.int64] | None = None,
+    *,
+    checkpoints: Checkpoints | None = None,
+    start: WarmStart | None = None,
 ) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
@@ -63,9 +70,12 @@ def train_models(
         watcher: Is told of stages and epochs.
         repeats: How often each record counts, at least once, shape (rows,); None: once. A record is
             either trained on or held out, however often it counts.
+        start: Weights to go on from; None: models begin with random ones.
+        checkpoints: Where states are kept, and what is taken up from; None: nowhere.
 
     Returns:
-        By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays.
+        By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays. Where the
+        watcher wanted to stop, the last one's report says `interrupted`, and those after it are not there.
 
     Raises:
         SchemaError: There are fewer than 2 rows.
@@ -75,12 +85,17 @@ def train_models(
     split = split_rows(len(encoded.tokens), config.holdout, config.seed)
     records = Batch.from_encoded(encoded)
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
-    trained = {}
+    trained: dict[str, Trained] = {}
     for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if recipe.fits(layout) and recipe.name not in trained:
-            watcher.on_stage(f"training {recipe.name} on {device}")
-            data = (train, heldout, device)
-            trained[recipe.name] = _train(recipe, layout, config, data, watcher.on_epoch)
+        if not recipe.fits(layout) or recipe.name in trained:
+            continue
+        watcher.on_stage(f"training {recipe.name} on {device}")
+        kept = checkpoints.of(recipe.name) if checkpoints is not None else None
+        trained[recipe.name] = _train(
+            recipe, layout, config, (train, heldout, device), (watcher, kept, start)
+        )
+        if trained[recipe.name].report.stopped == "interrupted":
+            break
     return trained
 
 
@@ -107,20 +122,46 @@ def _train(
     layout: Layout,
     config: TrainConfig,
     data: tuple[Batch, Batch, torch.device],
-    on_epoch: Callable[[Progress], None],
+    around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
 ) -> Trained:
-    train, heldout, device = data
-    model = recipe.make(layout, config, train, torch.Generator().manual_seed(config.seed)).to(device)
-    options = FitOptions(
-        name=recipe.name,
-        schedule=schedule_for(config, model, len(train), recipe.length(len(train))),
-        learning_rate=recipe.learning_rate(config),
-        weight_decay=config.weight_decay,
-        weight_average=recipe.weight_average(config),
-        seed=config.seed,
-        on_epoch=on_epoch,
-    )
-    report = fit(model, train.to(device), heldout.to(device), options)
-    model.to("cpu")
+    """Make, fit and finish one model; or take it as it was, where it was trained before."""
+    (train, heldout, device), (watcher, checkpoints, start) = data, around
+    generator = torch.Generator().manual_seed(config.seed)
+    model = recipe.make(layout, config, train, generator)
+    if start is not None:
+        model = start.applied(recipe.name, model, layout, generator)
+    before = processes.said_by_first(checkpoints.trained() if checkpoints is not None else None)
+    history: list[Progress] = []
+
+    def on_epoch(epoch: Progress) -> None:
+        history.append(epoch)
+        watcher.on_epoch(epoch)
+
+    def on_restored(epochs: Sequence[Progress]) -> None:
+        history.extend(epochs)
+        watcher.on_restored(epochs)
+
+    if before is not None:
+        model.load_state_dict(before["model"])
+        report = FitReport(**before["report"])
+        watcher.on_restored([Progress(**epoch) for epoch in before["history"]])
+    else:
+        options = FitOptions(
+            name=recipe.name,
+            schedule=schedule_for(config, model, len(train), recipe.length(len(train))),
+            learning_rate=recipe.learning_rate(config),
+            weight_decay=config.weight_decay,
+            weight_average=recipe.weight_average(config),
+            seed=config.seed,
+            on_epoch=on_epoch,
+            on_restored=on_restored,
+            wants_stop=watcher.wants_stop,
+            checkpoints=checkpoints,
+        )
+        report = fit(model.to(device), train.to(device), heldout.to(device), options)
+    model.to("cpu").eval()
+    if checkpoints is not None and before is None and report.stopped != "interrupted":
+        epochs = [asdict(epoch) for epoch in history]
+        checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
     finished = recipe.finish(model, layout, train, config)
     return Trained(model, finished, report, score_quantiles(finished.graphs, heldout))

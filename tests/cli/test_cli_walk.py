@@ -158,23 +158,6 @@ def test_serve_serves_until_it_is_interrupted(tmp_path: Path, models: Path) -> N
         process.communicate()
 
 
-def test_an_interrupted_training_leaves_no_bundle(tmp_path: Path, flat_csv: Path) -> None:
-    """Ctrl-C ends training with code 130 and one line, and the models directory has no half bundle."""
-    process = start("train", flat_csv, "--name", "cut", "--epochs", 100_000, cwd=tmp_path)
-    try:
-        assert process.stderr is not None
-        assert any("epoch 1/" in line for line in process.stderr)
-        process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=30)[1]
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == 130
-    assert "interrupted" in rest
-    assert "Traceback" not in rest
-    assert not list((tmp_path / "models").glob("*/*"))
-
-
 def test_a_bar_is_shown_on_a_terminal_only(tmp_path: Path, models: Path) -> None:
     """On a terminal rows are counted by a bar; in a log there is none."""
     controller, terminal = os.openpty()

@@ -173,16 +173,18 @@ def test_a_table_without_a_column_of_the_schema_is_refused(tmp_path: Path) -> No
 
 
 def test_a_run_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A file in the directory's place gives an error with the path, at each of the three writes."""
+    """A file in the directory's place gives an error with the path, at each of the writes."""
     schema = detect_schema(pa.table({"a": ["x", "y"] * 10}))
     (tmp_path / "file").touch()
     with pytest.raises(PublishError, match=r"run directory .*file must be writable"):
-        RunDirectory.create(tmp_path / "file", _QUICK, schema, "cpu")
+        RunDirectory(tmp_path / "file").make()
     run = RunDirectory(tmp_path / "gone")
+    with pytest.raises(PublishError, match=r"gone.*cannot be written"):
+        run.begin(_QUICK, schema, {"device": "cpu"}, 30, print)
     with pytest.raises(PublishError, match="gone must be writable"):
         run.record(_epoch("vae", 1))
     with pytest.raises(PublishError, match="gone must be writable"):
-        run.finish()
+        run.draw()
 
 
 def test_loss_curves_are_one_panel_a_model(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from augment.cli.console import hint
+from augment.cli.console import hint, warn
 from augment.cli.options import DataFile  # noqa: TC001 - Typer reads the annotations
 
 __all__ = ["train"]
@@ -23,6 +23,13 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Resume(StrEnum):
+    """Whether an unfinished run goes on."""
+
+    AUTO = "auto"
+    NEVER = "never"
 
 
 def train(  # noqa: PLR0913, PLR0917 - a command's options
@@ -83,18 +90,43 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
             rich_help_panel=_TRAINING,
         ),
     ] = True,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Bundle to go on from with these rows, new categories included, e.g. models/adult/3.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Directory to log losses to.", rich_help_panel=_TRAINING),
+    ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option("--mlflow", help="URI of an MLflow server or store.", rich_help_panel=_TRAINING),
+    ] = None,
     run_dir: Annotated[
         Path | None,
         typer.Option(
             "--run-dir",
-            help="Where config, loss history and plot go; runs/NAME/TIME if not said.",
+            help="Where config, losses, plot and checkpoints go; runs/NAME/TIME if not said.",
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    resume: Annotated[
+        Resume,
+        typer.Option(
+            "--resume",
+            help="auto goes on where the same command was killed or stopped; never begins anew.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = Resume.AUTO,
 ) -> None:
     """Learn a data file and publish a bundle: a VAE and a denoiser, that generate, impute and repair.
 
     The bundle is the next version under OUT/NAME; earlier versions stay as they are, whatever happens.
+    Killed, and run again: it goes on where it was. Ctrl-C exports the best so far; a second one ends at once.
 
     [bold]Examples[/]
 
@@ -104,7 +136,14 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
       augment train adult.csv --name adult-code --models autoencoder
     """
     from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
-    from augment.cli.training import read_training_data, settings_of, train_bundle  # noqa: PLC0415
+    from augment.cli.training import (  # noqa: PLC0415
+        Plan,
+        Trackers,
+        read_training_data,
+        settings_of,
+        train_bundle,
+    )
+    from augment.training import Runs  # noqa: PLC0415
 
     flags: dict[str, Any] = {
         "models": None if models is None else [each.strip() for each in models.split(",")],
@@ -114,10 +153,16 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         "seed": seed,
         "device": device,
     }
-    settings = settings_of(config, {key: value for key, value in flags.items() if value is not None})
-    table, found = read_training_data(data, schema_file=schema, target=target)
-    now = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    run_dir = run_dir or Path("runs") / name / now
-    bundle = train_bundle(table, found, settings, name=name, out=out, run_dir=run_dir, judged=judge)
-    print_trained(bundle, run_dir)
+    settings = settings_of(config or start, {key: value for key, value in flags.items() if value is not None})
+    table, found = read_training_data(data, schema_file=schema, target=target, start=start)
+    runs = Runs(directory=run_dir, parent=Path("runs") / name, resume=resume.value)
+    trackers = Trackers(tensorboard, mlflow)
+    plan = Plan(name=name, out=out, runs=runs, judged=judge, start=start, trackers=trackers)
+    made = train_bundle(table, found, settings, plan)
+    if os.environ.get("RANK", "0") != "0":  # one of several processes of torchrun; the first one tells
+        return
+    print_trained(made.bundle, made.run_dir)
+    if made.signal is not None:
+        warn("stopped before the end: this is the best so far, and the same command goes on")
+        raise typer.Exit(128 + made.signal)
     hint(f"augment generate {name} --models {out} --rows 1000 --out new.csv")

@@ -1,0 +1,1 @@
+"""How fast models are trained, beside CTGAN's TVAE of the same layer sizes."""
