@@ -109,6 +109,7 @@ class Codec:
             wide=tuple(scale.wide for scale in scales),
             array_names=tuple(self._arrays),
             array_shapes=tuple(_shape(by_name[name]) for name in self._arrays),
+            array_grids=tuple(codec.grid for codec in self._arrays.values()),
         )
 
     @cached_property

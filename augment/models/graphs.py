@@ -27,7 +27,7 @@ def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
     columns, latent = len(layout.names), vae.options.latent_dim
     records = record_ports(layout)
     token_noise = (Port("token_u", "float32", columns), Port("residual_u", "float32", columns))
-    noise = (*prior.ports, *token_noise, *array_ports("array_normal", layout))
+    noise = (*prior.ports, *token_noise, *array_ports("array_u", layout))
     point, spread = Port("latent", "float32", latent), Port("latent_scale", "float32", latent)
     score = Port("score", "float32", None)
     return (
@@ -72,9 +72,9 @@ class _Sample(nn.Module):
     def forward(self, *noise: Tensor) -> tuple[Tensor, ...]:
         split = len(self.prior.ports)
         latent = self.prior(*noise[:split])
-        token_u, residual_u, *normal = noise[split:]
-        array_normal = normal[0] if normal else token_u[:, :0]
-        return _tensors(self.vae.draw(latent, Noise(token_u, residual_u, array_normal)))
+        token_u, residual_u, *arrays = noise[split:]
+        array_u = arrays[0] if arrays else token_u[:, :0]
+        return _tensors(self.vae.draw(latent, Noise(token_u, residual_u, array_u)))
 
 
 class _Encode(nn.Module):
