@@ -5,20 +5,25 @@ from __future__ import annotations
 from augment.models.batch import Batch, LossParts
 from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
+from augment.models.flow import LatentFlow
 from augment.models.generation import generation_graphs
 from augment.models.graphs import denoiser_graphs, vae_graphs
 from augment.models.maker import Maker, MakerOptions
-from augment.models.priors import GaussianMixture, Prior, StandardNormal
+from augment.models.mixture import Cells
+from augment.models.priors import GaussianMixture, GivenPrior, Prior, StandardNormal
 from augment.models.trainable import Graph, Port, Trainable
 from augment.models.vae import Posterior, Vae, VaeOptions
 
 __all__ = [
     "Batch",
     "Best",
+    "Cells",
     "Denoiser",
     "DenoiserOptions",
     "GaussianMixture",
+    "GivenPrior",
     "Graph",
+    "LatentFlow",
     "LossParts",
     "Maker",
     "MakerOptions",

@@ -132,6 +132,10 @@ class RecordDistribution:
         residuals = self._placed(tokens, noise.residual_u)
         return Batch(tokens, residuals, self._where_present(tokens, noise.array_u))
 
+    def draw_arrays(self, tokens: Tensor, array_u: Tensor) -> Tensor:
+        """Draw the arrays of records with these tokens (N, C): (N, D)."""
+        return self._where_present(tokens, array_u)
+
     def best(self, *, missing: bool) -> Best:
         """Return medians of ordered columns, the most likely tokens of the others, medians of arrays.
 

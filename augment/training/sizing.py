@@ -19,6 +19,7 @@ __all__ = [
     "Schedule",
     "blur_rows",
     "doubt_share",
+    "flow_steps",
     "hidden_width",
     "latent_width",
     "maker_layers",
@@ -35,6 +36,7 @@ _LEAST_WIDTH, _SMALL_ARRAY = 128, 32
 _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
 _BLUR, _PLENTY_OF_ROWS = 0.7, 20_000
 _DOUBT, _DOUBT_OF_ARRAYS = 0.2, 0.5
+_FEWEST_FLOW_STEPS, _MOST_FLOW_STEPS = 1_000, 3_000
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
 
 
@@ -149,6 +151,18 @@ def latent_width(wanted: int | None, layout: Layout) -> int:
     if wanted is not None:
         return wanted
     return min(24, 2 * len(layout.names) + layout.array_width)
+
+
+def flow_steps(config: TrainConfig, rows: int) -> int:
+    """Return how many steps of 256 rows a flow of latent vectors is trained: 1,000 to 3,000 by the rows.
+
+    Fewer where the autoencoder is given fewer epochs or steps: as many as it has, at most.
+    """
+    wanted = max(_FEWEST_FLOW_STEPS, min(_MOST_FLOW_STEPS, rows // 4))
+    said = [wanted] if config.max_steps is None else [wanted, config.max_steps]
+    if config.epochs is not None:
+        said.append(config.epochs * math.ceil(rows / _batch_size(rows)))
+    return min(said)
 
 
 def mixture_components(wanted: int | None, rows: int) -> int:

@@ -74,11 +74,17 @@ def train_models(
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
     trained = {}
     for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if recipe.fits(layout) and recipe.name not in trained:
+        if recipe.fits(layout) and recipe.name not in trained and _can_be_used(recipe, layout, config):
             watcher.on_stage(f"training {recipe.name} on {device}")
             data = (train, heldout, device)
             trained[recipe.name] = _train(recipe, layout, config, data, watcher.on_epoch)
     return trained
+
+
+def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
+    """Return False for a maker of records whose arrays nothing can make after it."""
+    completes = "vae" in config.models and config.vae.prior != "normal"
+    return recipe.name != "maker" or layout.array_width == 0 or completes
 
 
 def _repeated(rows: Tensor, repeats: NDArray[np.int64] | None) -> Tensor:
