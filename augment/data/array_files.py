@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from augment.errors import DataFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["IDX_TYPES", "column_of", "idx_magic", "read_idx", "read_npz"]
 
@@ -23,7 +26,12 @@ _WORDS = (("images", "labels"), ("idx3", "idx1"))
 
 def idx_magic(start: bytes) -> bool:
     """Return whether the first 4 bytes are those of an idx file."""
-    return len(start) >= _HEAD and start[:2] == b"\0\0" and start[2] in IDX_TYPES and 1 <= start[3] <= _MOST_SIDES
+    return (
+        len(start) >= _HEAD
+        and start[:2] == b"\0\0"
+        and start[2] in IDX_TYPES
+        and 1 <= start[3] <= _MOST_SIDES
+    )
 
 
 def read_npz(path: Path) -> pa.Table:
@@ -57,7 +65,9 @@ def read_idx(path: Path) -> pa.Table:
         DataFileError: It is cut short or damaged, or its labels are not as many.
     """
     array = _idx(path)
-    name = "array" if array.ndim == 1 and "label" not in path.name else "label" if array.ndim == 1 else "image"
+    name = (
+        "array" if array.ndim == 1 and "label" not in path.name else "label" if array.ndim == 1 else "image"
+    )
     columns = {name: column_of(name, array, path)}
     beside = path.with_name(_labels_name(path.name))
     if beside != path and beside.is_file():

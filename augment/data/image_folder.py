@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from augment.data.array_files import column_of
 from augment.errors import DataFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["read_image_folder"]
 
@@ -17,7 +21,7 @@ _EXTRA = "pip install 'augment-service[images]'"
 
 
 def read_image_folder(path: Path) -> pa.Table:
-    """Read `path/class/file.png` and so on: the columns `image` (bytes), `label` (the subfolder) and none else.
+    """Read `path/class/file.png` and so on: columns `image` (bytes) and `label` (the subfolder).
 
     Images right in the folder have no label, and then there is no such column. Grey images give arrays
     (height, width), all others (height, width, 3). Files are read in the order of their names.

@@ -65,7 +65,13 @@ class Widening(_Kernel):
     """Shape: (N, inputs, *sides) to (N, outputs, *twice the sides): what `Convolution` of stride 2 undoes."""
 
     def __init__(
-        self, inputs: int, outputs: int, sides: tuple[int, ...], generator: torch.Generator, *, gain: float = 1.0
+        self,
+        inputs: int,
+        outputs: int,
+        sides: tuple[int, ...],
+        generator: torch.Generator,
+        *,
+        gain: float = 1.0,
     ) -> None:
         kernel = (4,) * len(sides)
         super().__init__((inputs, outputs, *kernel), outputs, math.prod(sides), generator, gain * 2)

@@ -135,7 +135,7 @@ def _worse(
         options: How much.
         generator: Draws the noise.
     """
-    kind, much, cut = uniform.split(1, dim=1)
+    kind, much, cut = torch.split(uniform, 1, dim=1)
     low, high = ends
     noise = torch.randn(clean.shape, generator=generator, device=clean.device)
     noisy = clean + much * options.max_noise * noise

@@ -1,4 +1,4 @@
-"""The distribution of array elements: logistic, cut into the steps and at the ends of the values there are."""
+"""The distribution of array elements: logistic, cut into steps and at the ends of the values there are."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ElementLaw(nn.Module):
     training data has a spike.
 
     Attributes:
-        floor: The smallest scale: a tenth of a step, or 0.01 standard deviations; without one, an element that
-            is constant would make a density infinite.
+        floor: The smallest scale: a tenth of a step, or 0.01 standard deviations; without one, an element
+            that is constant would make a density infinite.
     """
 
     low: Tensor
@@ -61,7 +61,7 @@ class ElementLaw(nn.Module):
     def nll(self, elements: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Return the negative log-likelihood of each element in nats.
 
-        With sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)) no difference of numbers near 1 is taken.
+        Since sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)), numbers near 1 are not subtracted.
         """
         half = self.step / 2
         above = (elements + half - location) / scale

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from augment.models.batch import LossParts
@@ -29,7 +28,7 @@ _NOTHING_SHARE = 0.25
 
 
 class LatentFlow(GivenPrior):
-    """A rectified flow: a velocity field that carries N(0, I) to the latent vectors along nearly straight lines.
+    """A rectified flow: velocities that carry N(0, I) to the latent vectors along nearly straight lines.
 
     Liu et al., Flow Straight and Fast (2023), eq. 1; drawn from in 10 midpoint steps, which the graph holds
     one after another. The field hears the records' table cells, or in a quarter of the training none, so

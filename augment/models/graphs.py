@@ -39,11 +39,11 @@ def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
         given = (*records[:2], *prior.ports, *array_ports("array_u", layout))
         complete = (Graph("complete", _Complete(vae, prior), given, array_ports("arrays", layout)),)
     return (
-        *complete,
         Graph("vae_sample", _Sample(vae, prior), noise, records),
         Graph("encode", _Encode(vae), records, (point, spread)),
         Graph("decode", _Decode(vae), (point,), records),
         Graph("score", _Score(vae), records, (score,)),
+        *complete,
     )
 
 

@@ -78,7 +78,11 @@ class Model:
         self.manifest: Manifest = bundle.manifest
         self.codec: Codec = engine.codec
         self.samplers: tuple[str, ...] = bundle.manifest.samplers
-        self.operations = operations_of(self.samplers, engine.graphs, stepwise=bool(engine.stepwise) and not engine.codec.layout.array_names)
+        self.operations = operations_of(
+            self.samplers,
+            engine.graphs,
+            stepwise=bool(engine.stepwise) and not engine.codec.layout.array_names,
+        )
         self._engine = engine
 
     @classmethod

@@ -37,6 +37,7 @@ _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
 _BLUR, _PLENTY_OF_ROWS = 0.7, 20_000
 _DOUBT, _DOUBT_OF_ARRAYS = 0.2, 0.5
 _FEWEST_FLOW_STEPS, _MOST_FLOW_STEPS = 1_000, 3_000
+_LATENT, _LATENT_OF_ARRAYS = 24, 32
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
 
 
@@ -147,10 +148,11 @@ def doubt_share(wanted: float | None, layout: Layout) -> float:
 
 
 def latent_width(wanted: int | None, layout: Layout) -> int:
-    """Return `wanted`, or 24, less for narrow records: 2 a column, 1 an array element."""
+    """Return `wanted`, or 24 (32 with arrays), less for narrow records: 2 a column, 1 an element."""
     if wanted is not None:
         return wanted
-    return min(24, 2 * len(layout.names) + layout.array_width)
+    most = _LATENT if layout.array_width < _SMALL_ARRAY else _LATENT_OF_ARRAYS
+    return min(most, 2 * len(layout.names) + layout.array_width)
 
 
 def flow_steps(config: TrainConfig, rows: int) -> int:

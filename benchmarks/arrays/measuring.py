@@ -42,7 +42,7 @@ class Classifier:
                 rows = torch.randint(len(inputs), (_BATCH,))
                 loss = nn.functional.cross_entropy(one.net(inputs[rows]), targets[rows], label_smoothing=0.05)
                 optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
                 rates.step()
         one.net.eval()
@@ -51,13 +51,13 @@ class Classifier:
     @torch.no_grad()
     def features(self, arrays: Arrays) -> NDArray[np.float64]:
         """Return what the last layer hears: (rows, 64)."""
-        parts = [self.net[:-1](part) for part in self._inputs(arrays).split(1024)]
+        parts = [self.net[:-1](part) for part in torch.split(self._inputs(arrays), 1024)]
         return np.asarray(torch.cat(parts).double().numpy())
 
     @torch.no_grad()
     def accuracy(self, arrays: Arrays, labels: Labels) -> float:
         """Return the share of the arrays whose class is found."""
-        found = torch.cat([self.net(part).argmax(1) for part in self._inputs(arrays).split(1024)])
+        found = torch.cat([self.net(part).argmax(1) for part in torch.split(self._inputs(arrays), 1024)])
         return float((found.numpy() == labels).mean())
 
     def _inputs(self, arrays: Arrays) -> torch.Tensor:
@@ -66,7 +66,7 @@ class Classifier:
 
 def _net(sides: tuple[int, ...], classes: int) -> nn.Sequential:
     convolution: type[nn.Conv1d | nn.Conv2d] = nn.Conv1d if len(sides) == 1 else nn.Conv2d
-    quarter = int(np.prod([-(-(-(-side // 2)) // 2) for side in sides]))
+    quarter = int(np.prod([(side + 3) // 4 for side in sides]))
     return nn.Sequential(
         convolution(1, 16, 5, stride=2, padding=2),
         nn.ReLU(),

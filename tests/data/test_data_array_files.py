@@ -58,7 +58,9 @@ def _parquet(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("write", [_npz, _idx, _idx_gz, _parquet])
-def test_images_and_labels_are_read_as_they_were_written(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+def test_images_and_labels_are_read_as_they_were_written(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
     """Whatever the format, each record has its image, bit by bit, and its label; and it can be learnt."""
     table = read_table(write(tmp_path))
     assert np.array_equal(arrays_of(table, "image"), IMAGES)

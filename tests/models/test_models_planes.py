@@ -41,7 +41,7 @@ def test_small_and_odd_shapes_are_numbers_in_no_order(shape: tuple[int, ...]) ->
 
 @pytest.mark.parametrize("sides", [(12,), (12, 8)])
 def test_halving_and_doubling_change_the_sides_alone(sides: tuple[int, ...]) -> None:
-    """A convolution keeps the sides, one of stride 2 halves them, a widening doubles them; the cost is told."""
+    """A convolution keeps the sides, one of stride 2 halves them, a widening doubles them."""
     generator = torch.Generator().manual_seed(0)
     planes = torch.rand((2, 3, *sides))
     assert Convolution(3, 5, sides, generator)(planes).shape == (2, 5, *sides)
