@@ -59,8 +59,7 @@ class VaeConfig(_ModelConfig):
         mask_rate: Share of cells hidden from the encoder in training.
         stages: In how many steps the decoder draws the columns, each hearing those before it.
         prior: Where new latent vectors come from: a Gaussian mixture or a flow fitted after training, or
-            N(0, I), which cannot make arrays for given table cells; None: a flow where there are arrays, else
-            a mixture.
+            N(0, I), which cannot make arrays for given table cells.
         components: Of the mixture, at most; None: up to 50 by the number of rows.
     """
 
@@ -70,7 +69,7 @@ class VaeConfig(_ModelConfig):
     warmup: float = Field(default=0.2, ge=0, le=1)
     mask_rate: float = Field(default=0.05, ge=0, lt=1)
     stages: int = Field(default=4, ge=1, le=1024)
-    prior: Literal["gmm", "normal", "flow"] | None = None
+    prior: Literal["gmm", "normal", "flow"] = "gmm"
     components: int | None = Field(default=None, ge=1, le=1000)
 
 

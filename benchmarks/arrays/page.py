@@ -27,8 +27,9 @@ def page(told: Mapping[str, Any]) -> str:
             "",
             *_restoring(sets),
             "",
-            "Strips, row by row, in `arrays/`: real; from N(0, I), a mixture, a flow; by class from a mixture,",
-            "a flow; clean, then noisy and restored for each kind of noise; ways between six pairs of records.",
+            "Strips, row by row, in `arrays/`: real; from N(0, I), a mixture, a flow; by class from a",
+            "mixture, a flow; clean, then noisy and restored for each kind of noise; ways",
+            "between six pairs of records.",
             "",
         ]
     )
@@ -38,8 +39,8 @@ def _priors(sets: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Generated arrays, by prior",
         "",
-        "Frechet distance from real records in the features of a small classifier, as a ratio to that of",
-        "as many other real ones: 1 is perfect.",
+        "Frechet distance from real records in the features of a small classifier, as a ratio to that",
+        "of as many other real ones: 1 is perfect.",
         "",
         "| data | rows trained on | steps of rows | N(0, I) | mixture | flow |",
         "|---|---|---|---|---|---|",
@@ -56,8 +57,9 @@ def _accuracy(sets: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Classes asked for",
         "",
-        "Accuracy on real records of a classifier that learnt from as many synthetic ones, `balance` on the",
-        "label; beside it, how often the classifier that learnt from real ones finds the class asked for.",
+        "Accuracy on real records of a classifier that learnt from as many synthetic ones, `balance` on",
+        "the label; beside it, how often the classifier that learnt from real ones finds the class",
+        "asked for.",
         "",
         "| data | trained on real | on a mixture's | on a flow's | class found, mixture | class found, flow |",
         "|---|---|---|---|---|---|",
@@ -73,8 +75,8 @@ def _restoring(sets: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Restored arrays",
         "",
-        "PSNR in decibels over 500 records that were not trained on; noise in shares of the range. Non-local",
-        "means are scikit-image's, told the noise of 0.3; our model is told nothing.",
+        "PSNR in decibels over 500 records that were not trained on; noise in shares of the range.",
+        "Non-local means are scikit-image's, told the noise of 0.3; our model is told nothing.",
         "",
         "| data | noise | noisy | non-local means | augment |",
         "|---|---|---|---|---|",

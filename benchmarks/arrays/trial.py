@@ -96,7 +96,7 @@ def run(data: ArraySet, *, settings: dict[str, object], out: Path) -> dict[str, 
         figures["accuracy"][f"{prior}: labels agree"] = classifier.accuracy(made, made_labels)
         order = np.argsort(made_labels[:200], kind="stable")
         rows[f"{prior}, by class"] = made[:200][order][:: max(1, 200 // 20)][:20]
-    figures["restoring"], seen = restored_figures(learnt.engine("flow"), data.reference)
+    figures["restoring"], seen = restored_figures(learnt.engine("gmm"), data.reference)
     save_strips(out / f"{data.name.split()[0].lower()}.png", [*rows.values(), *seen, *_ways(learnt, data)])
     return figures
 
@@ -110,8 +110,8 @@ def _learn(data: ArraySet, settings: dict[str, object]) -> _Learnt:
     trained = train_models(encoded, codec.layout, config, _Said())
     model, records = trained["vae"].model, Batch.from_encoded(encoded)
     assert isinstance(model, Vae)
-    finished = {"flow": trained["vae"].finished}
-    for prior in PRIORS[:2]:
+    finished = {}
+    for prior in PRIORS:
         one = override(config, {"vae": config.vae.model_dump() | {"prior": prior}})
         finished[prior] = VaeRecipe().finish(model, codec.layout, records, one)
     return _Learnt(codec, trained, finished, time.monotonic() - started)
@@ -126,6 +126,6 @@ def _sample(engine: Engine, sampler: str, rows: int, balance: str | None = None)
 def _ways(learnt: _Learnt, data: ArraySet) -> list[NDArray[np.float32]]:
     """Return the arrays on the way from some records to others: as many lists as pairs."""
     ends = (data.holdout.slice(0, _PAIRS), data.holdout.slice(_PAIRS, _PAIRS))
-    found = interpolated(learnt.engine("flow"), ends, steps=_STEPS, method=Method.LINEAR, first_row=0)
+    found = interpolated(learnt.engine("gmm"), ends, steps=_STEPS, method=Method.LINEAR, first_row=0)
     arrays, _ = numbers(found.records)
     return list(arrays.reshape(_PAIRS, _STEPS, *arrays.shape[1:]))

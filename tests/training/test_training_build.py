@@ -67,7 +67,7 @@ def test_a_bundle_has_all_graphs_and_a_golden_case_of_each(tiny_bundle: Path) ->
     assert sorted(bundle.manifest.graphs) == roles
     assert sorted(case.graph for case in bundle.golden()) == roles
     inputs = [info.name for info in bundle.manifest.graphs["vae_sample"].inputs]
-    assert inputs == ["latent_normal", "token_u", "residual_u", "array_u"]
+    assert inputs == ["component_u", "latent_normal", "token_u", "residual_u", "array_u"]
 
 
 def test_the_run_directory_tells_the_run(models_dir: Path, table: pa.Table) -> None:

@@ -88,7 +88,7 @@ class VaeRecipe:
 
     def _prior(self, model: Vae, layout: Layout, train: Batch, config: TrainConfig) -> Prior:
         latent_dim = model.options.latent_dim
-        kind = config.vae.prior or ("flow" if layout.array_width else "gmm")
+        kind = config.vae.prior
         if kind == "normal":
             return StandardNormal(latent_dim)
         if kind == "flow":
