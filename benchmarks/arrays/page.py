@@ -61,7 +61,7 @@ def _accuracy(sets: Mapping[str, Any]) -> list[str]:
         "the label; beside it, how often the classifier that learnt from real ones finds the class",
         "asked for.",
         "",
-        "| data | trained on real | on a mixture's | on a flow's | class found, mixture | class found, flow |",
+        "| data | trained on real | on a mixture's | on a flow's | class found, mixture | flow |",
         "|---|---|---|---|---|---|",
     ]
     keys = ("real", "gmm", "flow", "gmm: labels agree", "flow: labels agree")

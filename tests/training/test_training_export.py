@@ -15,6 +15,7 @@ from augment.bundle.graph_scan import scan_graph
 from augment.errors import ExportError
 from augment.models import (
     Batch,
+    Cells,
     Denoiser,
     Graph,
     LatentFlow,
@@ -65,7 +66,10 @@ def case(request: pytest.FixtureRequest) -> Case:
     assert isinstance(denoiser, Denoiser)
     with torch.no_grad():
         latents = vae.encode(batch).mean
-    mixture = GaussianMixture.fit(latents, components=3, generator=torch.Generator().manual_seed(0))
+    cells = Cells(batch.tokens, layout.vocab_sizes)
+    mixture = GaussianMixture.fit(
+        latents, components=3, generator=torch.Generator().manual_seed(0), cells=cells
+    )
     flow = LatentFlow(layout, torch.zeros(3), torch.ones(3), torch.Generator().manual_seed(0)).eval()
     priors: dict[str, Prior] = {"mixed": mixture, "an image and a series": flow}
     prior = priors.get(request.param, StandardNormal(3))
