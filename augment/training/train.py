@@ -87,7 +87,7 @@ def train_models(
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
     trained: dict[str, Trained] = {}
     for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if not recipe.fits(layout) or recipe.name in trained:
+        if recipe.name in trained or not (recipe.fits(layout) and _can_be_used(recipe, layout, config)):
             continue
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
@@ -97,6 +97,12 @@ def train_models(
         if trained[recipe.name].report.stopped == "interrupted":
             break
     return trained
+
+
+def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
+    """Return False for a maker of records whose arrays nothing can make after it."""
+    completes = "vae" in config.models and config.vae.prior != "normal"
+    return recipe.name != "maker" or layout.array_width == 0 or completes
 
 
 def _repeated(rows: Tensor, repeats: NDArray[np.int64] | None) -> Tensor:
