@@ -120,7 +120,7 @@ def test_training_goes_on_with_new_rows(first: Path, tmp_path: Path) -> None:
     assert on.continues == open_bundle(first).digest
     assert fresh.continues is None
     city = next(table for table in on.encoding.columns if table.column == "city")
-    assert "Chur" in city.levels  # type: ignore[union-attr] # of categories
+    assert "Chur" in city.levels  # type: ignore[union-attr, operator] # of categories
     assert on.training.models["vae"].heldout_loss < fresh.training.models["vae"].heldout_loss
 
 
