@@ -61,18 +61,19 @@ class ElementLaw(nn.Module):
     def nll(self, elements: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Return the negative log-likelihood of each element in nats.
 
-        Since sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)), numbers near 1 are not subtracted.
+        Since sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)), numbers near 1 are not subtracted;
+        -log sigma(x) = softplus(-x), which onnxruntime computes without overflow, unlike log(sigma(x)).
         """
         half = self.step / 2
         above = (elements + half - location) / scale
         below = (elements - half - location) / scale
-        is_low = (elements <= self.low + half) * self.ends[0]
-        is_high = (elements >= self.high - half) * self.ends[1]
+        is_low = (elements <= self.low + half) & (self.ends[0] > 0)
+        is_high = (elements >= self.high - half) & (self.ends[1] > 0)
         width = torch.where(self.step > 0, -torch.expm1(-self.step / scale), 1 / scale)
-        inside = width.log() * (1 - is_low) * (1 - is_high)
-        up = functional.logsigmoid(above) * (1 - is_high)
-        down = functional.logsigmoid(-below) * (1 - is_low)
-        return -(inside + up + down)
+        inside = torch.where(is_low | is_high, 0.0, -width.log())
+        up = torch.where(is_high, 0.0, functional.softplus(-above))
+        down = torch.where(is_low, 0.0, functional.softplus(below))
+        return inside + up + down
 
     def draw(self, location: Tensor, scale: Tensor, uniform: Tensor) -> Tensor:
         """Return the elements that uniform numbers in (0, 1) stand for; `decode` puts them to their steps."""

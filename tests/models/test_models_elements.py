@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from augment.data import ArrayGrid
+from augment.models import Graph, Port
 from augment.models.elements import ElementLaw
+from augment.training.export import to_onnx
+from augment.training.parity import open_session
 from tests.models.encoded_tables import encoded_table
 
 LOCATIONS, SCALES = (-2.0, -0.9, 0.1, 0.8, 3.0), (0.03, 0.2, 1.0)
@@ -75,3 +79,25 @@ def test_gradients_are_finite_far_from_the_data() -> None:
         assert bool(gradient.isfinite().all())
     assert location.grad is not None
     assert float(location.grad[0]) > 0 > float(location.grad[1])
+
+
+class _Likelihood(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.law = law(ArrayGrid(-1.0, 1.0, 0.25))
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
+        return (self.law.nll(*inputs),)
+
+
+def test_the_likelihood_is_finite_in_onnxruntime_however_far_off() -> None:
+    """Elements at an end and inside, hundreds of scales from their location on either side, as in torch."""
+    ports = tuple(Port(name, "float32", 1) for name in ("elements", "location", "scale"))
+    output = Port("nll", "float32", 1)
+    elements = torch.tensor([-1.0, 0.0, 1.0]).repeat_interleave(3).unsqueeze(1)
+    location = torch.tensor([-30.0, 0.0, 30.0]).repeat(3).unsqueeze(1)
+    inputs = (elements, location, torch.full_like(elements, 0.03))
+    graph = Graph("likelihood", _Likelihood(), ports, (output,))
+    session = open_session(to_onnx(graph, inputs))
+    (found,) = session.run(None, {port.name: part.numpy() for port, part in zip(ports, inputs, strict=True)})
+    torch.testing.assert_close(torch.from_numpy(found), graph.module(*inputs)[0])
