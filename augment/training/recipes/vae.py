@@ -9,7 +9,7 @@ import torch
 from augment.models import GaussianMixture, Prior, StandardNormal, Vae, VaeOptions, vae_graphs
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import Length, hidden_width, latent_width, mixture_components
-from augment.training.stages import choose_stages
+from augment.training.stages import choose_stages, stages_in_turn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,9 @@ class VaeRecipe:
             mask_rate=chosen.mask_rate,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
-            stages=choose_stages(train.tokens, stages=chosen.stages, generator=generator),
+            stages=stages_in_turn(len(layout.names), chosen.stages)
+            if config.privacy is not None
+            else choose_stages(train.tokens, stages=chosen.stages, generator=generator),
         )
         return Vae(layout, options, generator)
 
