@@ -115,10 +115,10 @@ def _page(found: dict[str, Any]) -> str:
     lines = [
         "# Fidelity against epsilon, Adult",
         "",
-        "`make bench-private`. Epsilon is of both models together, delta is rows^-1.1; the encoding tables are "
-        "not covered (docs/training.md). 10,000 synthetic records each; one seed a row.",
+        "`make bench-private`. Epsilon is of both models together, delta is rows^-1.1; the encoding tables",
+        "are not covered (docs/training.md). 10,000 synthetic records each; one seed a row.",
         "",
-        f"| epsilon | rows | steps x batch | noise | sampler | {' | '.join(FIGURES.values())} | training, s |",
+        f"| epsilon | rows | steps x batch | noise | sampler | {' | '.join(FIGURES.values())} | trained, s |",
         f"|--:|--:|--:|--:|---|{'--:|' * (len(FIGURES) + 1)}",
     ]
     for cell in sorted(found.values(), key=lambda cell: (-cell["rows"], cell["epsilon"] or 1e9)):

@@ -56,7 +56,7 @@ def test_a_row_has_the_gradient_of_a_batch_of_it(maker: str, table: str) -> None
 
 @pytest.mark.parametrize(("maker", "table"), CASES)
 def test_no_record_has_a_say_in_anothers_gradient(maker: str, table: str) -> None:
-    """Whoever else is in the batch: a record's own gradient stays. So one record moves one term of the sum."""
+    """Whoever else is in the batch, a record's gradient stays: one record moves one term of the sum."""
     model, _, records = made(maker, table)
     first = row_gradients(model, records.rows(torch.tensor([0, 1, 2])), generator(), 1.0)[0]
     second = row_gradients(model, records.rows(torch.tensor([0, 40, 63])), generator(), 1.0)[0]
