@@ -22,7 +22,6 @@ from augment.evaluation import evaluate
 from augment.training import TrainConfig, Watcher
 from augment.training.in_memory import fit_engine, sample
 from augment.training.privacy import plan_mechanism, private_settings
-from augment.training.split import split_rows
 from fidelity.datasets import DATASETS, Split
 
 RESULTS = Path(__file__).with_name("results")
@@ -85,8 +84,7 @@ def _measured(asked: argparse.Namespace, split: Split, epsilon: float | None) ->
         settings |= {"privacy": {"epsilon": epsilon}, "max_steps": asked.steps, "batch_size": asked.batch}
     config, rows = TrainConfig.model_validate(settings), split.train.num_rows
     chosen = private_settings(config, rows)
-    trained = len(split_rows(rows, config.holdout, config.seed).train)
-    mechanism = plan_mechanism(chosen, len(MODELS), rows, trained)
+    mechanism = plan_mechanism(chosen, len(MODELS), rows)
     target = DATASETS["adult"].target
     schema = detect_schema(split.train, target=target)
     started = time.perf_counter()

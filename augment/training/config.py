@@ -177,7 +177,7 @@ class TrainConfig(_Settings):
         weight_average: Decay of the average of the weights that is judged and kept.
         weight_decay: Of AdamW.
         block_rows: Rows of one noise block of the bundle.
-        privacy: Differential privacy; None: none. With it, training does not look at held-out rows, and
+        privacy: Differential privacy; None: none. With it, all rows are trained on, nothing is held out, and
             what is left open is chosen for noisy gradients.
         vae: The variational autoencoder.
         maker: The part of the denoiser that makes records column by column.

@@ -72,14 +72,13 @@ def private_settings(config: TrainConfig, rows: int) -> TrainConfig:
     )
 
 
-def plan_mechanism(config: TrainConfig, models: int, rows: int, train_rows: int) -> Mechanism | None:
+def plan_mechanism(config: TrainConfig, models: int, rows: int) -> Mechanism | None:
     """Return the mechanism with which so many models together spend what is allowed; None: nothing is said.
 
     Args:
         config: From `private_settings`.
         models: How many are trained, each for the same number of steps.
-        rows: All records: they say how small delta has to be.
-        train_rows: Those that are trained on.
+        rows: All records, and all are trained on.
 
     Raises:
         RequestError: What is asked for cannot be, e.g. too large a delta.
@@ -90,8 +89,8 @@ def plan_mechanism(config: TrainConfig, models: int, rows: int, train_rows: int)
     if wanted is None:
         return None
     _require_privacy(config, rows)
-    schedule = schedule_for(config, nn.Identity(), train_rows, Length())
-    rate, steps = schedule.batch_size / train_rows, schedule.steps * models
+    schedule = schedule_for(config, nn.Identity(), rows, Length())
+    rate, steps = schedule.batch_size / rows, schedule.steps * models
     delta = _delta(wanted, rows)
     low, high = _LEAST_NOISE, _MOST_NOISE
     if epsilon_of([(high, rate, steps)], delta) > wanted.epsilon:

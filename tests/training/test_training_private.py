@@ -134,12 +134,12 @@ def test_noise_is_the_least_that_keeps_the_promise(epsilon: float) -> None:
     from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 - slow to import
 
     config = private_settings(override(PRIVATE, {"privacy": {"epsilon": epsilon}}), 1000)
-    one, three = (plan_mechanism(config, models, 1000, 900) for models in (1, 3))
+    one, three = (plan_mechanism(config, models, 1000) for models in (1, 3))
     assert one is not None
     assert three is not None
     assert three.noise_multiplier > one.noise_multiplier
     delta = 1000**-1.1
-    steps = schedule_for(config, nn.Identity(), 900, Length()).steps
+    steps = schedule_for(config, nn.Identity(), 1000, Length()).steps
     assert epsilon_of([(three.noise_multiplier, three.sample_rate, 3 * steps)], delta) <= epsilon
     assert epsilon_of([(0.99 * three.noise_multiplier, three.sample_rate, 3 * steps)], delta) > epsilon
     theirs = get_noise_multiplier(

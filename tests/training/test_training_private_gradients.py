@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from augment.models import Batch
+from augment.models import Batch, Maker, MakerOptions
 from augment.training.privacy import Mechanism
 from augment.training.private_gradients import PrivateGradients, row_gradients, start_apart
 from augment.training.secret_noise import PoissonOrder, secret_normal, secret_uniform
@@ -94,9 +94,7 @@ def test_a_row_without_a_gradient_adds_nothing() -> None:
 def test_chunks_add_up_to_the_sum_over_all() -> None:
     """Rows at once are a matter of memory: without noise in the loss, one by one gives the same sum."""
     layout, encoded = encoded_table("categories")
-    model = MAKERS["maker"](layout, 0).train()
-    model.options = type(model.options)(hidden=16, dropout=0.0, condition_share=0.0)
-    model.get_submodule("trunk").rate = 0.0  # type: ignore[assignment] # a number of ours
+    model = Maker(layout, MakerOptions(hidden=16, dropout=0.0, condition_share=0.0), generator()).train()
     records = Batch.from_encoded(encoded).rows(torch.arange(9))
     private = PrivateGradients(model, Mechanism(1.0, 0.1, 1.0), rows=64)
     at_once, _ = private.clipped_sum(records, generator(), 1.0)
