@@ -29,7 +29,7 @@ from augment.training import processes
 from augment.training.exported import export_graphs
 from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
-from augment.training.privacy import Mechanism, private_settings, spent
+from augment.training.privacy import Mechanism, private_settings, require_privacy, spent
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
 from augment.training.runs import Identity, Runs, open_run
@@ -121,6 +121,7 @@ class _Making:
         codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
         encoded, _ = codec.encode(table)
         _require_columns(codec.layout)
+        require_privacy(self.config, len(encoded.tokens), start=warm.digest if warm is not None else None)
         require_publishable(self.out)
         data_hash = data_sha256(codec, encoded)
         run = self._run(data_hash, schema, warm)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from augment.training.config import PrivacyConfig, TrainConfig
 
-__all__ = ["Mechanism", "epsilon_of", "plan_mechanism", "private_settings", "spent"]
+__all__ = ["Mechanism", "epsilon_of", "plan_mechanism", "private_settings", "require_privacy", "spent"]
 
 _FEWEST_ROWS = 100
 _LEAST_NOISE, _MOST_NOISE = 0.2, 1e4
@@ -88,7 +88,7 @@ def plan_mechanism(config: TrainConfig, models: int, rows: int) -> Mechanism | N
     wanted = config.privacy
     if wanted is None:
         return None
-    _require_privacy(config, rows)
+    require_privacy(config, rows)
     schedule = schedule_for(config, nn.Identity(), rows, Length())
     rate, steps = schedule.batch_size / rows, schedule.steps * models
     delta = _delta(wanted, rows)
@@ -147,9 +147,27 @@ def _delta(wanted: PrivacyConfig, rows: int) -> float:
     return float(rows**-1.1) if wanted.delta is None else wanted.delta
 
 
-def _require_privacy(config: TrainConfig, rows: int) -> None:
-    """Refuse what the guarantee would not hold for, or would mean nothing for."""
-    assert config.privacy is not None  # noqa: S101 - asked before
+def require_privacy(config: TrainConfig, rows: int, *, start: str | None = None) -> None:
+    """Refuse what the guarantee would not hold for, or would mean nothing for; nothing without privacy.
+
+    Args:
+        config: How to train.
+        rows: All records.
+        start: The digest of the bundle that training goes on from.
+
+    Raises:
+        RequestError: What is asked for cannot be.
+        SchemaError: There are too few rows.
+        ModuleNotFoundError: Opacus is not installed.
+    """
+    if config.privacy is None:
+        return
+    import opacus.accountants  # noqa: F401, PLC0415 - an extra of its own, asked for before anything is done
+
+    if start is not None:
+        rule = "must be left out with differential privacy"
+        remedy = "What the weights of before have spent is not counted. Train anew with all rows"
+        raise RequestError.of("from", rule, start[:12], remedy)
     if rows < _FEWEST_ROWS:
         rule = f"must be at least {_FEWEST_ROWS} to train with differential privacy"
         raise SchemaError.of("rows", rule, rows, "Of fewer, the noise leaves nothing; give more records")

@@ -12,7 +12,7 @@ from augment.models import Batch
 from augment.training import processes
 from augment.training.calibration import score_quantiles
 from augment.training.loop import FitOptions, FitReport, fit
-from augment.training.privacy import Mechanism, plan_mechanism, private_settings
+from augment.training.privacy import Mechanism, plan_mechanism, private_settings, require_privacy
 from augment.training.private_gradients import start_apart
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
@@ -93,7 +93,8 @@ def train_models(
     recipes = _recipes(config, layout)
     mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
     if mechanism is not None:
-        _require_records_alone(repeats, start)
+        require_privacy(config, len(encoded.tokens), start=start.digest if start is not None else None)
+        _require_records_alone(repeats)
         train = records  # a split hangs on the number of records: one more would change who is trained on
         watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
     for recipe in recipes:
@@ -113,15 +114,11 @@ def _recipes(config: TrainConfig, layout: Layout) -> list[Recipe]:
     return list({recipe.name: recipe for recipe in wanted}.values())
 
 
-def _require_records_alone(repeats: NDArray[np.int64] | None, start: WarmStart | None) -> None:
-    """Refuse what privacy does not count: records that weigh more than one, and what was learnt before."""
+def _require_records_alone(repeats: NDArray[np.int64] | None) -> None:
+    """Refuse records that weigh more than one, which the accountant does not count."""
     if repeats is not None:
         rule = "must be left out with differential privacy, which counts each record once"
         raise RequestError.of("repeats", rule, f"{len(repeats)} of them")
-    if start is not None:
-        rule = "must be left out with differential privacy"
-        remedy = "What the weights of before have spent is not counted. Train anew with all rows"
-        raise RequestError.of("from", rule, start.digest[:12], remedy)
 
 
 def _repeated(rows: Tensor, repeats: NDArray[np.int64] | None) -> Tensor:

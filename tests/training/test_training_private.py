@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.bundle import Bundle
+    from augment.bundle import Bundle, Manifest
     from augment.training import Progress
 
 COLUMNS = ["age", "income", "city", "class"]
@@ -157,6 +157,40 @@ def test_what_was_stopped_spent_less() -> None:
     assert half.epsilon < whole.epsilon
 
 
+def test_a_stopped_run_goes_on_and_spends_the_rest(tmp_path: Path) -> None:
+    """Stopped after five steps it tells less; the same again does the steps that are left."""
+
+    class Stop(Watcher):
+        asked = 0
+
+        def wants_stop(self) -> bool:
+            self.asked += 1
+            return self.asked > 5
+
+    config = override(PRIVATE, {"models": ["imputer"]})
+    schema = detect_schema(table(), target="class")
+
+    def made(watcher: Watcher) -> Manifest:
+        path = build_bundle(
+            table(),
+            schema,
+            config,
+            name="x",
+            out=tmp_path / "models",
+            run_dir=tmp_path / "run",
+            watcher=watcher,
+        )
+        return open_bundle(path).manifest
+
+    stopped, whole = made(Stop()), made(Watcher())
+    assert stopped.privacy is not None
+    assert whole.privacy is not None
+    assert (stopped.privacy.steps, stopped.training.models["denoiser"].stopped) == (5, "interrupted")
+    assert whole.privacy.steps > stopped.privacy.steps
+    assert stopped.privacy.epsilon < whole.privacy.epsilon <= 4
+    assert whole.privacy.noise_multiplier == stopped.privacy.noise_multiplier
+
+
 def test_settings_said_twice_are_as_said_once() -> None:
     """The manifest's settings choose the same again."""
     once = private_settings(PRIVATE, 200)
@@ -200,7 +234,7 @@ def test_going_on_from_a_bundle_is_refused(bundle: Bundle, tmp_path: Path) -> No
     schema = detect_schema(table(), target="class")
     with pytest.raises(RequestError, match="from must be left out"):
         build_bundle(table(), schema, PRIVATE, name="y", out=tmp_path, start=bundle.path)
-    assert not list(tmp_path.glob("y/*"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_records_that_count_more_than_once_are_refused() -> None:
@@ -215,5 +249,5 @@ def test_without_opacus_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setitem(sys.modules, "opacus.accountants", None)
     schema = detect_schema(table(), target="class")
     with pytest.raises(ModuleNotFoundError, match="opacus"):
-        build_bundle(table(), schema, PRIVATE, name="y", out=tmp_path / "models")
-    assert not (tmp_path / "models" / "y").exists()
+        build_bundle(table(), schema, PRIVATE, name="y", out=tmp_path / "models", run_dir=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
