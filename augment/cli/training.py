@@ -148,6 +148,8 @@ def train_bundle(
     """
     for warning in schema_warnings(schema):
         warn(warning)
+    if plan.judged and settings.privacy is not None:
+        warn("samples are not judged: figures about records would not be private; see augment evaluate")
     trackers = plan.trackers.of(plan.name, settings)
     with TrainingView() as view, Interruptible(Together(view, *trackers)) as watcher:
         judge = _judge(schema, settings.seed) if plan.judged and settings.privacy is None else None
