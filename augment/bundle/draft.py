@@ -12,7 +12,15 @@ from pydantic import ValidationError
 from augment.bundle.golden import GoldenCase, golden_to_bytes
 from augment.bundle.graph_scan import scan_graph
 from augment.bundle.limits import GOLDEN_FILE, GRAPH_SUFFIX, MANIFEST_FILE, WEIGHTS_FILE
-from augment.bundle.manifest import FileInfo, GraphInfo, Manifest, Prediction, Stepwise, TrainingReport
+from augment.bundle.manifest import (
+    FileInfo,
+    GraphInfo,
+    Manifest,
+    Prediction,
+    Privacy,
+    Stepwise,
+    TrainingReport,
+)
 from augment.errors import PublishError
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ class BundleDraft:
         data_sha256: Of the training records as they were encoded.
         weights: A safetensors file of the models' weights; None: training cannot go on from the bundle.
         continues: The digest of the bundle that training went on from; None: it began anew.
+        privacy: How private the weights are; None: nobody promises it.
     """
 
     schema: Schema
@@ -64,6 +73,7 @@ class BundleDraft:
     data_sha256: str | None = None
     weights: bytes | None = field(default=None, repr=False)
     continues: str | None = None
+    privacy: Privacy | None = None
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -108,6 +118,7 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         data_sha256=draft.data_sha256,
         weights=WEIGHTS_FILE if draft.weights is not None else None,
         continues=draft.continues,
+        privacy=draft.privacy,
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Manifest",
     "ModelReport",
     "Prediction",
+    "Privacy",
     "Stepwise",
     "TensorInfo",
     "TrainingReport",
@@ -41,7 +42,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
 
 
-_OPTIONAL = ("continues", "data_sha256", "prediction", "score_quantiles", "weights")
+_OPTIONAL = ("continues", "data_sha256", "prediction", "privacy", "score_quantiles", "weights")
 """What is left out of the file where it is None: bundles from before are canonical without."""
 
 
@@ -80,8 +81,9 @@ class ModelReport(_Part):
     epochs: int = Field(ge=0)
     steps: int = Field(ge=0)
     parameters: int = Field(ge=0)
-    train_loss: float
-    heldout_loss: float
+    train_loss: float | None
+    """None where it is a secret: it was measured on records, without noise."""
+    heldout_loss: float | None
     best_epoch: int = Field(ge=0)
     stopped: str
     """Why training ended, e.g. `epochs`, `early`."""
@@ -146,6 +148,30 @@ class Prediction(_Part):
         return self
 
 
+class Privacy(_Part):
+    """The differential privacy of the weights: by how little any one record could have changed them.
+
+    Attributes:
+        epsilon: Of all models of the bundle together.
+        delta: The probability that it may fail with.
+        accountant: How it was counted: `rdp`, Renyi differential privacy.
+        noise_multiplier: Standard deviation of the noise of a step, in `max_grad_norm`.
+        sample_rate: Probability of each record to be in a step.
+        max_grad_norm: To which each record's gradient was shortened.
+        steps: Of all models.
+        not_covered: Parts of the manifest that were made from the records without noise.
+    """
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(gt=0, lt=1)
+    accountant: Literal["rdp"]
+    noise_multiplier: float = Field(gt=0)
+    sample_rate: float = Field(gt=0, le=1)
+    max_grad_norm: float = Field(gt=0)
+    steps: int = Field(ge=1)
+    not_covered: tuple[str, ...]
+
+
 class Manifest(_Part):
     """All that a bundle says in names; its graphs speak numbers only.
 
@@ -172,6 +198,7 @@ class Manifest(_Part):
         data_sha256: Of the training records as they were encoded; left out where nobody told.
         weights: The file of the models' weights, from which training can go on; left out where there is none.
         continues: The digest of the bundle that training went on from; left out where it began anew.
+        privacy: How private the weights are; left out where nobody promises it.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -196,6 +223,7 @@ class Manifest(_Part):
     data_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     weights: Literal["weights.safetensors"] | None = None
     continues: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    privacy: Privacy | None = None
 
     @model_validator(mode="after")
     def _what_is_predicted_is_told(self) -> Manifest:
@@ -235,6 +263,17 @@ class Manifest(_Part):
             msg = f"samplers must be unique, got {list(self.samplers)}"
             raise ValueError(msg)
         return self
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures measured at training time, `privacy.epsilon` and `privacy.delta` among them."""
+        if self.privacy is None:
+            return self.quality
+        return {
+            **self.quality,
+            "privacy.epsilon": self.privacy.epsilon,
+            "privacy.delta": self.privacy.delta,
+        }
 
     def sampler_roles(self, sampler: str) -> tuple[str, ...]:
         """Return the graphs that a sampler needs."""

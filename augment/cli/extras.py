@@ -12,6 +12,7 @@ _EXTRAS = {
     "safetensors": "train",
     "tensorboard": "tensorboard",
     "mlflow": "mlflow",
+    "opacus": "private",
     "onnxruntime": "server",
     "pydantic": "server",
     "pydantic_settings": "server",

@@ -53,7 +53,7 @@ class LocalSource:
             latent_dim=manifest.latent_dim,
             block_rows=manifest.block_rows,
             training_rows=manifest.training.rows,
-            figures=manifest.quality,
+            figures=manifest.figures,
         )
 
     def generate(

@@ -45,10 +45,13 @@ def print_trained(bundle: Bundle, run_dir: Path | None) -> None:
     table = grid(title, "model", "parameters", "epochs", "best", "loss", "held-out loss", "stopped")
     for name, model in report.models.items():
         figures = (f"{model.parameters:,}", f"{model.epochs}", f"{model.best_epoch}")
-        losses = (f"{model.train_loss:.3f}", f"{model.heldout_loss:.3f}", model.stopped)
-        table.add_row(Text(name, "bold cyan"), *figures, *losses)
+        losses = ("-" if loss is None else f"{loss:.3f}" for loss in (model.train_loss, model.heldout_loss))
+        table.add_row(Text(name, "bold cyan"), *figures, *losses, model.stopped)
     console = out()
     console.print(table)
+    if (privacy := bundle.manifest.privacy) is not None:
+        kept = f"weights: epsilon {privacy.epsilon:.4g}, delta {privacy.delta:.3g}"
+        console.print(Text(f"private {kept}; not the encoding tables (docs/training.md)"), soft_wrap=True)
     if (
         bundle.manifest.samplers
         and f"{bundle.manifest.samplers[0]}.{_JUDGED[0][0]}" in bundle.manifest.quality

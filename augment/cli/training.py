@@ -12,6 +12,7 @@ from augment.cli.extras import missing_extra
 from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
+from augment.errors import RequestError
 from augment.training import TrainConfig, build_bundle, load_config, override
 from augment.training.trackers import MlflowTracker, TensorBoardTracker, Together
 
@@ -90,9 +91,22 @@ class Made:
     signal: Signals | None
 
 
-def settings_of(file: Path | None, flags: dict[str, Any]) -> TrainConfig:
-    """Return the settings of a file with the flags over them."""
+def settings_of(
+    file: Path | None, flags: dict[str, Any], privacy: dict[str, float | None] | None = None
+) -> TrainConfig:
+    """Return the settings of a file with the flags over them, those of privacy among them.
+
+    Raises:
+        RequestError: A setting breaks its rule, or privacy is said more of and no epsilon.
+    """
     settings = load_config(file) if file else TrainConfig()
+    said = {key: value for key, value in (privacy or {}).items() if value is not None}
+    if said:
+        before = settings.privacy.model_dump() if settings.privacy is not None else {}
+        if "epsilon" not in before | said:
+            rule, remedy = "must be given where more is said of privacy", "Add --dp-epsilon, e.g. 3"
+            raise RequestError.of("--dp-epsilon", rule, "none", remedy)
+        flags = flags | {"privacy": before | said}
     return override(settings, flags)
 
 
@@ -134,9 +148,11 @@ def train_bundle(
     """
     for warning in schema_warnings(schema):
         warn(warning)
+    if plan.judged and settings.privacy is not None:
+        warn("samples are not judged: figures about records would not be private; see augment evaluate")
     trackers = plan.trackers.of(plan.name, settings)
     with TrainingView() as view, Interruptible(Together(view, *trackers)) as watcher:
-        judge = _judge(schema, settings.seed) if plan.judged else None
+        judge = _judge(schema, settings.seed) if plan.judged and settings.privacy is None else None
         path = build_bundle(
             table,
             schema,

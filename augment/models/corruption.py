@@ -69,13 +69,19 @@ def corrupt(
     arrays: ArrayColumns,
     options: CorruptionOptions,
     generator: torch.Generator,
+    *,
+    strangers: Batch | None = None,
 ) -> Corruption:
-    """Spoil some cells of the records whose `doubt` (N, 1) is 1."""
+    """Spoil some cells of the records whose `doubt` (N, 1) is 1.
+
+    Wrong cells are those of `strangers`, N other records; None: of records of the batch.
+    """
     rows, columns, device = *batch.tokens.shape, batch.tokens.device
     rate = doubt * torch.rand((rows, 1), generator=generator, device=device) * options.max_swap_rate
     swapped = torch.rand((rows, columns), generator=generator, device=device) < rate
-    other = batch.rows(torch.randint(rows, (rows,), generator=generator, device=device))
-    spoilt, changed = _swap(batch, other, swapped, arrays.spans)
+    if strangers is None:
+        strangers = batch.rows(torch.randint(rows, (rows,), generator=generator, device=device))
+    spoilt, changed = _swap(batch, strangers, swapped, arrays.spans)
     spoilt, noised = _spoil_arrays(spoilt, doubt, arrays, options, generator)
     return Corruption(spoilt, 1 - torch.maximum(changed, noised))
 

@@ -15,6 +15,7 @@ from augment.models.corruption import ArrayColumns, CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
 from augment.models.evidence import SwapEvidence
 from augment.models.heads import RecordHead
+from augment.models.marginals import Marginals
 from augment.models.masking import cells_to_restore
 from augment.models.restoring import ArrayRestorer
 from augment.models.trainable import Trainable
@@ -93,6 +94,7 @@ class Denoiser(Trainable):
         nn.init.constant_(self.intact.bias, _MOSTLY_INTACT)
         self.restorer = ArrayRestorer(layout, options.hidden, generator) if layout.array_width else None
         self.evidence = SwapEvidence(layout)
+        self.marginals = Marginals(layout)
         self.trust = linear(options.hidden, columns, generator, gain=0.1)
 
     def forward(
@@ -138,12 +140,16 @@ class Denoiser(Trainable):
         *,
         progress: float = 1.0,  # noqa: ARG002 - no schedule
     ) -> LossParts:
-        """Return the loss in nats a record: of hidden cells, of given ones, and of finding the wrong."""
+        """Return the loss in nats a record: of hidden cells, of given ones, and of finding the wrong.
+
+        Wrong cells are other records' of the batch; where there is one record alone, its columns' marginals'.
+        """
         rows, columns, device = *batch.tokens.shape, batch.tokens.device
         uniform = torch.rand((rows, 1), generator=generator, device=device)
         doubt = (uniform < self.options.doubt_share).float()
         observed = cells_to_restore(doubt, columns, generator)
-        spoilt = corrupt(batch, doubt, self._arrays(), self.options.corruption, generator)
+        alone = self.marginals.draw(1, generator, device) if rows == 1 else None
+        spoilt = corrupt(batch, doubt, self._arrays(), self.options.corruption, generator, strangers=alone)
         prediction = self(spoilt.batch, observed, doubt, generator)
         cells = prediction.record.nll(batch, blur=self.training)
         hidden = _hidden_loss(cells, observed)

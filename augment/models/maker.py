@@ -104,10 +104,10 @@ class Maker(Trainable):
 
         Each record is asked for one column, and each column of as many records, which are others than the
         next column's: so a step sees many. Small batches are asked for more than one: a few records a
-        column are too few for a step that must not drown in noise.
+        column are too few for a step that must not drown in noise. A single record is asked for each once.
         """
         columns = len(self.order)
-        fewest = min(_FEWEST_ASKED, _ASKED_OF_FEW // len(batch))
+        fewest = min(_FEWEST_ASKED, _ASKED_OF_FEW // len(batch)) if len(batch) > 1 else 1
         asked, records = self._asked(batch, max(fewest, -(-len(batch) // columns)))
         observed = cells_before(len(asked), self.order, self.options.condition_share, generator)
         state = self.state(records, observed.reshape(-1, columns))

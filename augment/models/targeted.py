@@ -54,7 +54,7 @@ class TargetedTrunk(nn.Module):
         """Transform `state`; dropout is on in training mode where a `generator` is given."""
         for layer in range(self.layers):
             active = self._activated(state, self.scale[layer], self.shift[layer])
-            update = torch.bmm(active.transpose(0, 1), self.weight[layer][self.owner]).transpose(0, 1)
+            update = self._mixed(active, self.weight[layer])
             if generator is not None and self.training and self.rate > 0:
                 update = dropout(update, self.rate, generator)
             state = state + update
@@ -68,6 +68,12 @@ class TargetedTrunk(nn.Module):
             active = self._activated(state, scale[layer], shift[layer])
             state = state + active @ self.weight[layer].index_select(0, owner).squeeze(0)
         return self._activated(state, scale[-1], shift[-1])
+
+    def _mixed(self, active: Tensor, weight: Tensor) -> Tensor:
+        """Return each column's states times its own weights; one set for all needs no copy a column."""
+        if len(weight) == 1:
+            return active @ weight[0]
+        return torch.bmm(active.transpose(0, 1), weight[self.owner]).transpose(0, 1)
 
     def _activated(self, state: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return `silu(scale * norm(state) + shift)`."""

@@ -89,6 +89,10 @@ class BestWeights:
         """
         if heldout_loss > self._lowest + _ALIKE * abs(self._lowest):
             return False
+        return self.replace(heldout_loss, train_loss, epoch, weights)
+
+    def replace(self, heldout_loss: float, train_loss: float, epoch: int, weights: list[Tensor]) -> bool:
+        """Keep a copy of the weights, whatever their loss; returns whether it is the lowest."""
         lower = heldout_loss < self._lowest
         self._lowest = min(self._lowest, heldout_loss)
         self.heldout_loss, self.train_loss, self.epoch = heldout_loss, train_loss, epoch

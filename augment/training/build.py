@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from augment.bundle import (
     BundleDraft,
     ModelReport,
@@ -22,10 +24,12 @@ from augment.data import Codec, conform
 from augment.data.extending import extended_codec
 from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
 from augment.models import Batch
+from augment.models.marginals import Marginals
 from augment.training import processes
 from augment.training.exported import export_graphs
 from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
+from augment.training.privacy import Mechanism, private_settings, require_privacy, spent
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
 from augment.training.runs import Identity, Runs, open_run
@@ -117,6 +121,7 @@ class _Making:
         codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
         encoded, _ = codec.encode(table)
         _require_columns(codec.layout)
+        require_privacy(self.config, len(encoded.tokens), start=warm.digest if warm is not None else None)
         require_publishable(self.out)
         data_hash = data_sha256(codec, encoded)
         run = self._run(data_hash, schema, warm)
@@ -130,7 +135,8 @@ class _Making:
             report = report_of(trained, self.config, len(encoded.tokens), codec.layout, self.device, seconds)
             draft = draft_of(trained, codec, encoded, self.config, report, quality)
             continues = warm.digest if warm is not None else None
-            path = self._publish(run, replace(draft, data_sha256=data_hash, continues=continues))
+            known = data_hash if self.config.privacy is None else None
+            path = self._publish(run, replace(draft, data_sha256=known, continues=continues))
             if run is not None and _whole(trained):
                 run.finish()
             return Path(processes.said_by_first(str(path)))
@@ -148,7 +154,12 @@ class _Making:
         return open_run(self.runs, identity, self.config, schema, self.watcher.on_stage)
 
     def _quality(self, trained: dict[str, Trained], table: pa.Table, codec: Codec) -> dict[str, float]:
-        """Return what is known of the models; of those that were stopped, samples are not judged."""
+        """Return what is known of the models; of those that were stopped, samples are not judged.
+
+        Nothing, where training was private: these are figures about records.
+        """
+        if self.config.privacy is not None:
+            return {}
         quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
         if self.judge is not None and _whole(trained):
             self.watcher.on_stage("judging samples")
@@ -256,11 +267,11 @@ def draft_of(
     quality: dict[str, float],
 ) -> BundleDraft:
     """Export all graphs and put the bundle's parts together."""
+    config = private_settings(config, report.rows)
     finished = [model.finished for model in trained.values()]
     graphs = [graph for one in finished for graph in one.graphs]
-    exported = export_graphs(
-        graphs, Batch.from_encoded(encoded), block_rows=config.block_rows, seed=config.seed
-    )
+    records = _examples(codec.layout, encoded, config)
+    exported = export_graphs(graphs, records, block_rows=config.block_rows, seed=config.seed)
     stepwise = {sampler: plan for one in finished for sampler, plan in one.stepwise.items()}
     return BundleDraft(
         schema=codec.schema,
@@ -279,7 +290,21 @@ def draft_of(
             (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
         ),
         weights=weights_to_bytes({name: one.model for name, one in trained.items()}, codec.layout),
+        privacy=spent(config, report.rows, _private_runs(trained)),
     )
+
+
+def _examples(layout: Layout, encoded: Encoded, config: TrainConfig) -> Batch:
+    """Return records to try graphs on, some of which the bundle shows: where it is private, no real ones."""
+    if config.privacy is None:
+        return Batch.from_encoded(encoded)
+    generator = torch.Generator().manual_seed(config.seed)
+    return Marginals(layout).draw(config.block_rows, generator, torch.device("cpu"))
+
+
+def _private_runs(trained: Mapping[str, Trained]) -> list[tuple[Mechanism, int]]:
+    reports = [one.report for one in trained.values()]
+    return [(Mechanism(**report.mechanism), report.steps) for report in reports if report.mechanism]
 
 
 def report_of(
@@ -291,6 +316,7 @@ def report_of(
     seconds: float,
 ) -> TrainingReport:
     """Return what the manifest tells of training."""
+    config = private_settings(config, rows)
     models = {}
     for name, model in trained.items():
         report = model.report
@@ -298,8 +324,8 @@ def report_of(
             epochs=report.epochs,
             steps=report.steps,
             parameters=report.parameters,
-            train_loss=report.train_loss,
-            heldout_loss=report.heldout_loss,
+            train_loss=report.train_loss if report.mechanism is None else None,
+            heldout_loss=report.heldout_loss if report.mechanism is None else None,
             best_epoch=report.best_epoch,
             stopped=report.stopped,
         )

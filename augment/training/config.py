@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import RequestError, Violation, shorten
 
@@ -15,6 +15,7 @@ __all__ = [
     "DenoiserConfig",
     "MakerConfig",
     "ModelName",
+    "PrivacyConfig",
     "TrainConfig",
     "VaeConfig",
     "dump_config",
@@ -149,6 +150,20 @@ class DenoiserConfig(_ModelConfig):
     observed_weight: float = Field(default=1.0, ge=0, le=100)
 
 
+class PrivacyConfig(_Settings):
+    """Differential privacy of a bundle's weights, by DP-SGD (see docs/training.md for what it covers).
+
+    Attributes:
+        epsilon: What all models of the bundle may spend together.
+        delta: The probability that epsilon may fail with, below one in the number of rows; None: rows**-1.1.
+        max_grad_norm: To which each record's gradient is shortened.
+    """
+
+    epsilon: float = Field(gt=0, le=1000, allow_inf_nan=False)
+    delta: float | None = Field(default=None, gt=0, lt=1)
+    max_grad_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
 class TrainConfig(_Settings):
     """Everything that decides what training does.
 
@@ -166,6 +181,8 @@ class TrainConfig(_Settings):
         weight_average: Decay of the average of the weights that is judged and kept.
         weight_decay: Of AdamW.
         block_rows: Rows of one noise block of the bundle.
+        privacy: Differential privacy; None: none. With it, all rows are trained on, nothing is held out, and
+            what is left open is chosen for noisy gradients.
         vae: The variational autoencoder.
         maker: The part of the denoiser that makes records column by column.
         denoiser: The part of it that imputes and repairs.
@@ -183,6 +200,7 @@ class TrainConfig(_Settings):
     weight_average: float = Field(default=0.995, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)
     block_rows: int = Field(default=512, ge=1, le=65_536)
+    privacy: PrivacyConfig | None = None
     vae: VaeConfig = VaeConfig()
     maker: MakerConfig = MakerConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
@@ -195,6 +213,16 @@ class TrainConfig(_Settings):
             msg = "must not name both vae and autoencoder: a bundle has one latent space"
             raise ValueError(msg)
         return models
+
+    @model_validator(mode="after")
+    def _private_models(self) -> TrainConfig:
+        if self.privacy is not None and "autoencoder" in self.models:
+            msg = (
+                "models must be of vae, denoiser, maker, imputer with privacy: an autoencoder starts at the "
+                "principal components of the records, which are not private"
+            )
+            raise ValueError(msg)
+        return self
 
 
 def load_config(path: Path | str) -> TrainConfig:

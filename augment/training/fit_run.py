@@ -12,16 +12,19 @@ import torch
 from augment.training import processes
 from augment.training.averaging import BestWeights, WeightAverage
 from augment.training.batch_order import BatchOrder
+from augment.training.private_gradients import PrivateGradients
 from augment.training.progress import Progress
+from augment.training.secret_noise import PoissonOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
     from augment.models.batch import Batch
     from augment.models.trainable import Trainable
     from augment.training.checkpoints import ModelCheckpoints
+    from augment.training.privacy import Mechanism
     from augment.training.sizing import Schedule
 
 __all__ = ["FitOptions", "FitRun"]
@@ -50,6 +53,8 @@ class FitOptions:
         on_restored: Told of the epochs that a checkpoint remembers.
         wants_stop: Asked before each step whether to stop.
         checkpoints: Where the state is kept; None: nowhere.
+        mechanism: Of differential privacy; None: gradients without noise. With it the last weights are kept,
+            because held-out rows must have no say.
     """
 
     name: str
@@ -62,6 +67,7 @@ class FitOptions:
     on_restored: Callable[[Sequence[Progress]], None] = field(default=lambda _: None)
     wants_stop: Callable[[], bool] = field(default=_never)
     checkpoints: ModelCheckpoints | None = None
+    mechanism: Mechanism | None = None
 
 
 class FitRun:
@@ -88,7 +94,13 @@ class FitRun:
         self._sums: dict[str, Tensor] = {}
         self._seconds, self._since = 0.0, time.monotonic()
         self._generator = torch.Generator(device=train.tokens.device).manual_seed(options.seed)
-        self._order = BatchOrder(len(train), options.schedule.batch_size, self._generator)
+        self._private: PrivateGradients | None = None
+        self._order: BatchOrder | PoissonOrder
+        if options.mechanism is None:
+            self._order = BatchOrder(len(train), options.schedule.batch_size, self._generator)
+        else:
+            self._private = PrivateGradients(model, options.mechanism, len(train))
+            self._order = PoissonOrder(len(train), options.mechanism.sample_rate, train.tokens.device)
         self._noise = self._generator if processes.count() == 1 else torch.Generator(train.tokens.device)
         self._loss = processes.loss_of(self.model)
         self._optimizer = torch.optim.AdamW(
@@ -113,16 +125,23 @@ class FitRun:
             self._noise.manual_seed(self.options.seed + self.epoch * processes.count() + processes.rank())
         rows = self._order.following()[processes.rank() :: processes.count()]
         progress = self.step / self.options.schedule.steps
-        total, parts = self._loss(self._train.rows(rows), self._noise, progress)
-        self._optimizer.zero_grad()
-        torch.autograd.backward(total)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
+        total, parts = self._differentiate(self._train.rows(rows), progress)
         self._optimizer.step()
         self._rates.step()
         self.average.update()
         for name, part in {"total": total.detach(), **parts}.items():
             self._sums[name] = self._sums[name] + part if name in self._sums else part
         self.step += 1
+
+    def _differentiate(self, batch: Batch, progress: float) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Put the gradient of a batch into the parameters; returns its loss and the parts of it."""
+        if self._private is not None:
+            return self._private.put(batch, self._noise, progress)
+        total, parts = self._loss(batch, self._noise, progress)
+        self._optimizer.zero_grad()
+        torch.autograd.backward(total)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
+        return total, parts
 
     def losses(self) -> dict[str, float]:
         """Return the means, over the steps of this epoch, of the loss (`total`) and its parts."""
@@ -136,7 +155,8 @@ class FitRun:
     def close_epoch(self, losses: dict[str, float], heldout_loss: float) -> Progress:
         """Take in an epoch's losses; returns what there is to tell of it."""
         self.epoch += 1
-        better = self.best.offer(heldout_loss, losses["total"], self.epoch, self.average.weights)
+        offer = self.best.offer if self._private is None else self.best.replace
+        better = offer(heldout_loss, losses["total"], self.epoch, self.average.weights)
         progress = self._progress(losses, heldout_loss, better=better)
         self.history.append(progress)
         self._sums = {}

@@ -77,7 +77,8 @@ class Learnt:
             raise RequestError.of("path", "must end in the model's name", str(path), "Give models/NAME")
         device = choose_device(self.config).type
         report = report_of(self.trained, self.config, self.rows, self.codec.layout, device, self.seconds)
-        quality = {f"{name}.heldout_loss": one.report.heldout_loss for name, one in self.trained.items()}
+        reports = {name: one.report for name, one in self.trained.items() if one.report.mechanism is None}
+        quality = {f"{name}.heldout_loss": report.heldout_loss for name, report in reports.items()}
         draft = draft_of(self.trained, self.codec, self.examples, self.config, report, quality)
         return publish(where.parent, where.name, draft)
 

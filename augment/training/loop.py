@@ -7,7 +7,7 @@ held-out rows, by the averaged weights and always with the same noise, so that l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -43,6 +43,7 @@ class FitReport:
         stopped: `epochs` if all were done, `early` if the held-out loss no longer fell, `interrupted` if
             somebody wanted it.
         seconds: Of training.
+        mechanism: Of differential privacy, as a mapping; None: without.
     """
 
     epochs: int
@@ -53,6 +54,7 @@ class FitReport:
     best_epoch: int
     stopped: Literal["epochs", "early", "interrupted"]
     seconds: float = 0.0
+    mechanism: dict[str, float] | None = None
 
 
 def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> FitReport:
@@ -84,6 +86,7 @@ def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> 
         best_epoch=run.best.epoch,
         stopped="interrupted" if interrupted else ended,
         seconds=run.seconds,
+        mechanism=None if options.mechanism is None else asdict(options.mechanism),
     )
 
 

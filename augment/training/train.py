@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from augment.errors import TrainingError
+from augment.errors import RequestError, TrainingError
 from augment.models import Batch
 from augment.training import processes
 from augment.training.calibration import score_quantiles
 from augment.training.loop import FitOptions, FitReport, fit
+from augment.training.privacy import Mechanism, plan_mechanism, private_settings, require_privacy
+from augment.training.private_gradients import start_apart
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.sizing import schedule_for
@@ -78,21 +80,28 @@ def train_models(
         watcher wanted to stop, the last one's report says `interrupted`, and those after it are not there.
 
     Raises:
-        SchemaError: There are fewer than 2 rows.
+        SchemaError: There are fewer than 2 rows, or too few for privacy.
+        RequestError: Privacy goes together with something that it does not cover.
         TrainingError: A loss is not finite, or the wanted device is not there.
     """
     device = choose_device(config)
+    config = private_settings(config, len(encoded.tokens))
     split = split_rows(len(encoded.tokens), config.holdout, config.seed)
     records = Batch.from_encoded(encoded)
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
     trained: dict[str, Trained] = {}
-    for recipe in (recipe for name in dict.fromkeys(config.models) for recipe in RECIPES[name]):
-        if recipe.name in trained or not (recipe.fits(layout) and _can_be_used(recipe, layout, config)):
-            continue
+    recipes = _recipes(config, layout)
+    mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
+    if mechanism is not None:
+        require_privacy(config, len(encoded.tokens), start=start.digest if start is not None else None)
+        _require_records_alone(repeats)
+        train = records  # a split hangs on the number of records: one more would change who is trained on
+        watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
+    for recipe in recipes:
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
         trained[recipe.name] = _train(
-            recipe, layout, config, (train, heldout, device), (watcher, kept, start)
+            recipe, layout, config, (train, heldout, device), (watcher, kept, start), mechanism
         )
         if trained[recipe.name].report.stopped == "interrupted":
             break
@@ -103,6 +112,20 @@ def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
     """Return False for a maker of records whose arrays nothing can make after it."""
     completes = "vae" in config.models and config.vae.prior != "normal"
     return recipe.name != "maker" or layout.array_width == 0 or completes
+
+
+def _recipes(config: TrainConfig, layout: Layout) -> list[Recipe]:
+    """Return what is to be trained, each once."""
+    named = (recipe for name in config.models for recipe in RECIPES[name])
+    wanted = [recipe for recipe in named if recipe.fits(layout) and _can_be_used(recipe, layout, config)]
+    return list({recipe.name: recipe for recipe in wanted}.values())
+
+
+def _require_records_alone(repeats: NDArray[np.int64] | None) -> None:
+    """Refuse records that weigh more than one, which the accountant does not count."""
+    if repeats is not None:
+        rule = "must be left out with differential privacy, which counts each record once"
+        raise RequestError.of("repeats", rule, f"{len(repeats)} of them")
 
 
 def _repeated(rows: Tensor, repeats: NDArray[np.int64] | None) -> Tensor:
@@ -129,6 +152,7 @@ def _train(
     config: TrainConfig,
     data: tuple[Batch, Batch, torch.device],
     around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
+    mechanism: Mechanism | None,
 ) -> Trained:
     """Make, fit and finish one model; or take it as it was, where it was trained before."""
     (train, heldout, device), (watcher, checkpoints, start) = data, around
@@ -136,6 +160,8 @@ def _train(
     model = recipe.make(layout, config, train, generator)
     if start is not None:
         model = start.applied(recipe.name, model, layout, generator)
+    if mechanism is not None:
+        start_apart(model, generator)
     before = processes.said_by_first(checkpoints.trained() if checkpoints is not None else None)
     history: list[Progress] = []
 
@@ -163,6 +189,7 @@ def _train(
             on_restored=on_restored,
             wants_stop=watcher.wants_stop,
             checkpoints=checkpoints,
+            mechanism=mechanism,
         )
         report = fit(model.to(device), train.to(device), heldout.to(device), options)
     model.to("cpu").eval()
@@ -170,4 +197,5 @@ def _train(
         epochs = [asdict(epoch) for epoch in history]
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
     finished = recipe.finish(model, layout, train, config)
-    return Trained(model, finished, report, score_quantiles(finished.graphs, heldout))
+    quantiles = score_quantiles(finished.graphs, heldout) if mechanism is None else None
+    return Trained(model, finished, report, quantiles)

@@ -42,7 +42,7 @@ def describe(model: Model) -> augment_pb2.Model:
         latent_dim=manifest.latent_dim,
         block_rows=manifest.block_rows,
         training_rows=manifest.training.rows,
-        figures=manifest.quality,
+        figures=manifest.figures,
     )
 
 

@@ -290,3 +290,23 @@ def test_the_unexpected_is_exit_code_1_and_an_interrupt_130() -> None:
     assert failure_of(ExportError("torch and onnxruntime disagree")).code == 1
     assert failure_of(ModuleNotFoundError("no module", name="augment.none")).code == 1
     assert failure_of(KeyboardInterrupt()).code == 130
+
+
+@pytest.mark.parametrize(
+    ("flags", "parts"),
+    [
+        (("--dp-epsilon", "0"), ["privacy.epsilon", "greater than 0"]),
+        (("--dp-delta", "1e-6"), ["--dp-epsilon", "must be given", "remedy"]),
+        (("--dp-epsilon", "3"), ["rows", "at least 100", "95"]),
+        (("--dp-epsilon", "3", "--models", "autoencoder"), ["principal components"]),
+    ],
+)
+def test_privacy_that_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], parts: list[str]
+) -> None:
+    """Before training: nothing is left behind."""
+    monkeypatch.chdir(tmp_path)
+    rows = "\n".join(f"{number % 7}" for number in range(95))
+    Path("data.csv").write_text(f"a\n{rows}\n", encoding="utf-8")
+    refused(augment("train", "data.csv", "--name", "x", *flags), *parts)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data.csv"]

@@ -106,6 +106,7 @@ def test_the_start_is_the_end_of_before(first: Path) -> None:
     cold = recipe.make(codec.layout, CONFIG, batch, generator)
     model = warm.applied("vae", recipe.make(codec.layout, CONFIG, batch, generator), codec.layout, generator)
     told = open_bundle(first).manifest.training.models["vae"].heldout_loss
+    assert told is not None
     assert heldout_loss_of(model, batch, 0) == pytest.approx(told, rel=0.15)
     assert heldout_loss_of(cold, batch, 0) > told + 0.7
 
@@ -121,7 +122,10 @@ def test_training_goes_on_with_new_rows(first: Path, tmp_path: Path) -> None:
     assert fresh.continues is None
     city = next(table for table in on.encoding.columns if table.column == "city")
     assert "Chur" in city.levels  # type: ignore[union-attr, operator] # of categories
-    assert on.training.models["vae"].heldout_loss < fresh.training.models["vae"].heldout_loss
+    better, worse = (one.training.models["vae"].heldout_loss for one in (on, fresh))
+    assert better is not None
+    assert worse is not None
+    assert better < worse
 
 
 def test_weights_come_back(first: Path, tmp_path: Path) -> None:

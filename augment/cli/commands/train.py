@@ -15,6 +15,7 @@ from augment.cli.options import DataFile  # noqa: TC001 - Typer reads the annota
 __all__ = ["train"]
 
 _TRAINING = "Training"
+_PRIVACY = "Privacy"
 
 
 class Device(StrEnum):
@@ -98,6 +99,30 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    dp_epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--dp-epsilon",
+            help="Train with differential privacy: what all models may spend together, e.g. 3.",
+            rich_help_panel=_PRIVACY,
+        ),
+    ] = None,
+    dp_delta: Annotated[
+        float | None,
+        typer.Option(
+            "--dp-delta",
+            help="Probability that epsilon may fail with; rows**-1.1 if not said.",
+            rich_help_panel=_PRIVACY,
+        ),
+    ] = None,
+    dp_max_grad_norm: Annotated[
+        float | None,
+        typer.Option(
+            "--dp-max-grad-norm",
+            help="To which each record's gradient is shortened; 1 if not said.",
+            rich_help_panel=_PRIVACY,
+        ),
+    ] = None,
     tensorboard: Annotated[
         Path | None,
         typer.Option("--tensorboard", help="Directory to log losses to.", rich_help_panel=_TRAINING),
@@ -134,6 +159,7 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
       augment train adult.csv --name adult --schema adult.schema.yaml --out models/ --epochs 20 --seed 1
       augment train adult.parquet --name adult --config train.yaml --device cuda
       augment train adult.csv --name adult-code --models autoencoder
+      augment train adult.csv --name adult-private --dp-epsilon 3
     """
     from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
     from augment.cli.training import (  # noqa: PLC0415
@@ -153,7 +179,10 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         "seed": seed,
         "device": device,
     }
-    settings = settings_of(config or start, {key: value for key, value in flags.items() if value is not None})
+    private = {"epsilon": dp_epsilon, "delta": dp_delta, "max_grad_norm": dp_max_grad_norm}
+    settings = settings_of(
+        config or start, {key: value for key, value in flags.items() if value is not None}, private
+    )
     table, found = read_training_data(data, schema_file=schema, target=target, start=start)
     runs = Runs(directory=run_dir, parent=Path("runs") / name, resume=resume.value)
     trackers = Trackers(tensorboard, mlflow)

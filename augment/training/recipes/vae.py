@@ -19,7 +19,7 @@ from augment.models import (
 from augment.training.flowing import fit_flow
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import Length, flow_steps, hidden_width, latent_width, mixture_components
-from augment.training.stages import choose_stages
+from augment.training.stages import choose_stages, stages_in_turn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,9 @@ class VaeRecipe:
             mask_rate=chosen.mask_rate,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
-            stages=choose_stages(train.tokens, stages=chosen.stages, generator=generator),
+            stages=stages_in_turn(len(layout.names), chosen.stages)
+            if config.privacy is not None
+            else choose_stages(train.tokens, stages=chosen.stages, generator=generator),
         )
         return Vae(layout, options, generator)
 
