@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["read_image_folder"]
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+_GREY = frozenset({"1", "L", "LA"})
 _DEEP = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _EXTRA = "pip install 'augment-service[images]'"
 
@@ -52,15 +53,16 @@ def _image(file: Path) -> np.ndarray:
         raise DataFileError.of("folder", "needs Pillow to read images", "not installed", _EXTRA) from exc
     try:
         with Image.open(file) as image:
-            if image.mode in _DEEP:
-                rule = "must have at most 8 bits a channel"
-                remedy = "Save the images with 8 bits, or as an NPZ file, whose numbers are kept as they are"
-                raise DataFileError.of("image", rule, f"mode {image.mode}", remedy, context=str(file))
-            grey = image.mode in {"1", "L", "LA"}
-            return np.asarray(image.convert("L" if grey else "RGB"))
+            mode = image.mode
+            pixels = np.asarray(image.convert("L" if mode in _GREY else "RGB"))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as exc:
         remedy = "Mend the file or take it away"
         raise DataFileError.of("image", "must be readable", str(exc), remedy, context=str(file)) from exc
+    if mode in _DEEP:
+        remedy = "Save the images with 8 bits, or as an NPZ file, whose numbers are kept as they are"
+        rule = "must have at most 8 bits a channel"
+        raise DataFileError.of("image", rule, f"mode {mode}", remedy, context=str(file))
+    return pixels
 
 
 def _coloured(image: np.ndarray) -> np.ndarray:

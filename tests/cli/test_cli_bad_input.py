@@ -310,3 +310,37 @@ def test_privacy_that_cannot_be_is_refused(
     Path("data.csv").write_text(f"a\n{rows}\n", encoding="utf-8")
     refused(augment("train", "data.csv", "--name", "x", *flags), *parts)
     assert [entry.name for entry in tmp_path.iterdir()] == ["data.csv"]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a data file and a bundle of it in `models`."""
+    path = tmp_path_factory.mktemp("published")
+    (path / "data.csv").write_text(
+        "a,b\n" + "\n".join(f"{i},{'xy'[i % 2]}" for i in range(20)), encoding="utf-8"
+    )
+    fast = ("--epochs", "1", "--models", "vae", "--no-judge")
+    made = augment("train", str(path / "data.csv"), "--name", "m", "--out", str(path / "models"), *fast)
+    assert made.code == 0, made.err
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("--from", "models/m", "--target", "nope"), ["models/m", "no column 'nope'", "there   a, b"]),
+        (("--from", "models"), ["--from", "must be a bundle", "'models'", "models/adult/3"]),
+        (("--config", "models/m"), ["config", "must be a YAML file or a bundle", "models/adult/3"]),
+        (("--mlflow", "http://127.0.0.1:1"), ["mlflow", "must be reachable", "http://127.0.0.1:1"]),
+    ],
+)
+def test_train_refuses_what_is_not_there(
+    published: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], parts: list[str]
+) -> None:
+    """What training is to go on from, and whom it is to tell, must be there; nothing is published."""
+    if "--mlflow" in arguments:
+        pytest.importorskip("mlflow")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(published)
+    refused(augment("train", "data.csv", "--name", "m", "--no-judge", *arguments), *parts)
+    assert [entry.name for entry in (published / "models" / "m").iterdir()] == ["1"]

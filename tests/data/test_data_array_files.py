@@ -123,6 +123,12 @@ def _mixed_sizes(path: Path) -> Path:
     return path
 
 
+def _deep(path: Path) -> Path:
+    pixels = np.full((8, 9), 40_000, np.uint16)
+    pytest.importorskip("PIL.Image").fromarray(pixels).save(path / "deep.png")
+    return path
+
+
 def _unreadable(path: Path) -> Path:
     save_images(path)
     (path / "dog" / "1.png").write_bytes(b"no image")
@@ -173,7 +179,8 @@ def _not_an_npz(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("write", "told"),
     [
-        (_empty, "folder must hold images, in one subfolder a class"),
+        (_empty, "file must be a file, or a folder of images with one subfolder a class, got .a directory"),
+        (_deep, "must have at most 8 bits a channel, got .mode I;16"),
         (_mixed_sizes, "images must have one size, got .5 x 9 beside 8 x 9"),
         (_unreadable, "image must be readable"),
         (_objects, "none of dtype object"),
