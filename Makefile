@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-utility bench-family bench-private clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-utility bench-family bench-arrays bench-private clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -87,6 +87,10 @@ bench-conditions: $(VENV)/.installed ## Does the rest of a record follow its con
 
 bench-imputation: $(VENV)/.installed ## Compare filling gaps with others on real data; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m imputation $(BENCH_ARGS)
+
+bench-arrays: $(VENV)/.installed ## Generate and restore images and series on real data; BENCH_ARGS="--help" says how
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m arrays $(BENCH_ARGS)
 
 bench-utility: $(VENV)/.installed $(PEERS)/.installed ## What augmenting few and imbalanced rows does for classifiers; BENCH_ARGS=--quick
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m utility $(BENCH_ARGS)

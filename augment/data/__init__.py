@@ -6,7 +6,7 @@ from augment.data.condition_text import parse_condition, parse_conditions
 from augment.data.conditions import Between, Condition, Missing, OneOf, Present
 from augment.data.conform import conform
 from augment.data.detection import detect_schema, schema_warnings
-from augment.data.layout import Encoded, Layout, Unseen
+from augment.data.layout import ArrayGrid, Encoded, Layout, Unseen
 from augment.data.reading import DEFAULT_MISSING, read_table
 from augment.data.restrictions import Restriction, compile_restrictions
 from augment.data.schema import (
@@ -30,6 +30,7 @@ from augment.data.writing import write_table
 __all__ = [
     "DEFAULT_MISSING",
     "ArrayColumn",
+    "ArrayGrid",
     "Balance",
     "Between",
     "BooleanColumn",

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from augment.data.column_codec import missing_cells
+from augment.data.layout import ArrayGrid
 from augment.data.tables import ArrayTable
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ __all__ = ["ArrayCodec", "fit_array"]
 _BLOCK_ROWS = 4096
 _NARROW_BITS = 16
 _FARTHEST = 1e3
+_LEVELS = (1, 255)
+_ROUNDING = 1e-6
+_MOST_STEPS = 65_535
+_SPIKE_SHARE = 0.01
 
 
 def _elements(column: pa.Array, width: int) -> Elements:
@@ -39,14 +44,35 @@ def fit_array(column: ArrayColumn, cells: pa.Array) -> ArrayTable:
     elements = _elements(cells, math.prod(column.shape))
     some = elements.size > 0
     mean = float(elements.mean(dtype=np.float64)) if some else 0.0
+    low, high = (float(elements.min()), float(elements.max())) if some else (0.0, 0.0)
     return ArrayTable(
         column=column.name,
         counts=(cells.null_count, len(cells) - cells.null_count),
         mean=mean,
         deviation=_deviation(elements, mean) or 1.0,
-        low=float(elements.min()) if some else 0.0,
-        high=float(elements.max()) if some else 0.0,
+        low=low,
+        high=high,
+        levels=_levels(elements, high - low),
+        spikes=(_is_spike(elements, low), _is_spike(elements, high)),
     )
+
+
+def _levels(elements: Elements, span: float) -> int:
+    """Return 1 where all elements are whole, 255 where they are bytes scaled to [0, 1], else 0."""
+    return next((levels for levels in _LEVELS if _on_grid(elements, span, levels)), 0)
+
+
+def _on_grid(elements: Elements, span: float, levels: int) -> bool:
+    if not 0 < span * levels <= _MOST_STEPS:
+        return False
+    blocks = (elements[start : start + _BLOCK_ROWS] for start in range(0, len(elements), _BLOCK_ROWS))
+    scaled = (block.astype(np.float64) * levels for block in blocks)
+    return all(bool((np.abs(block - np.rint(block)) <= _ROUNDING * levels).all()) for block in scaled)
+
+
+def _is_spike(elements: Elements, value: float) -> bool:
+    """Return whether more elements have this very value than of a continuous distribution would."""
+    return bool(elements.size) and float((elements == value).mean()) > _SPIKE_SHARE
 
 
 def _deviation(elements: Elements, mean: float) -> float:
@@ -70,6 +96,14 @@ class ArrayCodec:
         self.width = math.prod(column.shape)
         self.wire_type = pa.list_(element, self.width)
 
+    @property
+    def grid(self) -> ArrayGrid:
+        """The values that elements have, standardised."""
+        mean, deviation = self.table.mean, self.table.deviation
+        low, high = ((end - mean) / deviation for end in (self.table.low, self.table.high))
+        step = 1 / (self.table.levels * deviation) if self.table.levels else 0.0
+        return ArrayGrid(low, high, step, self.table.spikes)
+
     def encode(self, column: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return standardised elements, shape (rows, width), and presence tokens, shape (rows,).
 
@@ -84,12 +118,13 @@ class ArrayCodec:
         return scaled, present.astype(np.int32)
 
     def decode(self, arrays: NDArray[np.float32], tokens: NDArray[np.int32]) -> pa.Array:
-        """Return the arrays, inside the training data's range; null where the token is 0."""
+        """Return the arrays, of values that training data may have; null where the token is 0."""
         values = arrays.astype(np.float64) * self.table.deviation + self.table.mean
         np.clip(values, self.table.low, self.table.high, out=values)
         element = self.wire_type.value_type
-        if pt.is_integer(element):
-            np.rint(values, out=values)
+        levels = self.table.levels or (1 if pt.is_integer(element) else 0)
+        if levels:
+            values = np.rint(values * levels) / levels
         flat = pa.array(values.astype(element.to_pandas_dtype()).reshape(-1), element)
         missing = tokens == 0
         mask = pa.array(missing) if missing.any() else None

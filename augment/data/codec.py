@@ -111,6 +111,7 @@ class Codec:
             array_shapes=tuple(_shape(by_name[name]) for name in self._arrays),
             knots=tuple(scale.knots for scale in scales),
             stretches=tuple(scale.stretches for scale in scales),
+            array_grids=tuple(codec.grid for codec in self._arrays.values()),
         )
 
     @cached_property

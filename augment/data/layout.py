@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Encoded", "Layout", "Unseen"]
+__all__ = ["ArrayGrid", "Encoded", "Layout", "Unseen"]
+
+
+@dataclass(frozen=True)
+class ArrayGrid:
+    """Which values the elements of an array column have, in the units of encoded arrays.
+
+    Attributes:
+        low: The smallest.
+        high: The largest.
+        step: They are `low` plus a multiple of it; 0: any between.
+        spikes: Whether many elements are `low` itself, and whether many are `high` itself: the background
+            of an image is exactly black. Of a grid both always count as such.
+    """
+
+    low: float
+    high: float
+    step: float = 0.0
+    spikes: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,7 @@ class Layout:
             bins are not known.
         stretches: For each token column, int64 of shape (vocab,): how many evenly spaced pieces, linear in
             the residual, a token's values are: 0 for a single value, and for token 0, which has no knots.
+        array_grids: The values of their elements; none where nothing is known of them.
     """
 
     names: tuple[str, ...]
@@ -52,6 +71,7 @@ class Layout:
     array_shapes: tuple[tuple[int, ...], ...]
     knots: tuple[NDArray[np.float32], ...] = ()
     stretches: tuple[NDArray[np.int64], ...] = ()
+    array_grids: tuple[ArrayGrid, ...] = ()
 
     @property
     def array_width(self) -> int:
@@ -63,6 +83,10 @@ class Layout:
                 size *= side
             total += size
         return total
+
+    def without_arrays(self) -> Layout:
+        """Return the layout of the same records' tokens alone; presence columns stay."""
+        return replace(self, array_names=(), array_shapes=(), array_grids=())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Reading data files: CSV, Parquet and Arrow."""
+"""Reading data files: CSV, Parquet, Arrow, NPZ, idx and folders of images."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ipc
 
+from augment.data.array_files import idx_magic, read_idx, read_npz
 from augment.data.cleaning import check_names, clean_table
 from augment.data.csv_declared import declared_column
 from augment.data.csv_text import read_csv_text
 from augment.data.csv_typing import TypedColumn, cells_of, type_column
+from augment.data.image_folder import read_image_folder
 from augment.errors import DataFileError
 
 if TYPE_CHECKING:
@@ -44,13 +47,14 @@ DEFAULT_MISSING = (
 )
 """How text files write a missing cell. `none` and `unknown` are levels."""
 
-_REFUSED = {b"PK\x03\x04": "an Excel workbook or zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
+_ZIP = b"PK\x03\x04"
+_REFUSED = {_ZIP: "an Excel workbook or zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
 
 
 def read_table(
     path: Path | str, *, missing: Sequence[str] = DEFAULT_MISSING, schema: Schema | None = None
 ) -> pa.Table:
-    """Read a data file; its content, not its name, says which format it has.
+    """Read a data file or a folder of images; its content, not its name, says which format it has.
 
     CSV files may be gzipped and separated by comma, semicolon, tab or bar. Their columns are typed by
     all of their cells; what the text said beyond values (the format of dates) is kept in the fields'
@@ -75,10 +79,16 @@ def read_table(
 
 
 def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Table]:
+    if path.is_dir():
+        return lambda path, _missing, _schema: read_image_folder(path)
     magic = _magic(path)
+    if magic.startswith(_ZIP) and path.suffix.lower() == ".npz":
+        return lambda path, _missing, _schema: read_npz(path)
+    if idx_magic(magic[:4]) or _is_idx_name(path):
+        return lambda path, _missing, _schema: read_idx(path)
     for start, what in _REFUSED.items():
         if magic.startswith(start):
-            rule = "must be CSV (also .gz), Parquet or Arrow"
+            rule = "must be CSV (also .gz), Parquet, Arrow, NPZ, idx or a folder of images"
             raise DataFileError.of("file", rule, what, "Save it as CSV", context=str(path))
     if magic.startswith(b"PAR1"):
         return _read_parquet
@@ -88,6 +98,11 @@ def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Tab
         what = "an empty file" if not magic else f"a file beginning with {magic!r}"
         raise DataFileError.of("file", f"must be in the format {path.suffix}", what, context=str(path))
     return _read_csv
+
+
+def _is_idx_name(path: Path) -> bool:
+    """Return whether the name says idx: what is gzipped has no magic of its own."""
+    return re.search(r"([.-]idx[1-8][.-]ubyte|\.idx)(\.gz)?$", path.name) is not None
 
 
 def _magic(path: Path) -> bytes:

@@ -158,6 +158,8 @@ class ArrayTable(_Table):
         deviation: Standard deviation likewise; 1 where all elements are alike.
         low: Smallest element.
         high: Largest element.
+        levels: Elements are multiples of 1 / `levels`; 0: they are not.
+        spikes: Whether many elements are `low` itself, and whether many are `high` itself.
     """
 
     table: Literal["array"] = "array"
@@ -166,6 +168,8 @@ class ArrayTable(_Table):
     deviation: FiniteFloat = Field(gt=0)
     low: FiniteFloat
     high: FiniteFloat
+    levels: NonNegativeInt = 0
+    spikes: tuple[bool, bool] = (False, False)
 
 
 ColumnTable = Annotated[

@@ -363,11 +363,11 @@ def _checked_labels(X: Any, y: Any) -> NDArray[Any]:  # noqa: N803 - scikit-lear
     """Return labels as an array of one dimension, one a row."""
     if y is None:
         raise RecordsError.of("y", "must be there: requires y to be passed, but the target y is None", None)
-    y = column_or_1d(y.to_numpy() if isinstance(y, pd.Series) else y, warn=True)
-    check_consistent_length(X, y)
-    if y.dtype.kind == "f":
-        assert_all_finite(y, allow_nan=True, input_name="y")
-    return y
+    labels: NDArray[Any] = column_or_1d(y.to_numpy() if isinstance(y, pd.Series) else y, warn=True)
+    check_consistent_length(X, labels)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels, allow_nan=True, input_name="y")
+    return labels
 
 
 def _has_label(y: NDArray[Any], unlabeled: Any) -> NDArray[np.bool_]:

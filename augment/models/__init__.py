@@ -6,10 +6,12 @@ from augment.models.autoencoder import Autoencoder, AutoencoderOptions
 from augment.models.batch import Batch, LossParts
 from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
+from augment.models.flow import LatentFlow
 from augment.models.generation import generation_graphs
 from augment.models.graphs import autoencoder_graphs, denoiser_graphs, vae_graphs
 from augment.models.maker import Maker, MakerOptions
-from augment.models.priors import GaussianMixture, Prior, StandardNormal
+from augment.models.mixture import Cells
+from augment.models.priors import GaussianMixture, GivenPrior, Prior, StandardNormal
 from augment.models.spoiling import Spoiling
 from augment.models.trainable import Graph, Port, Trainable
 from augment.models.vae import Posterior, Vae, VaeOptions
@@ -19,10 +21,13 @@ __all__ = [
     "AutoencoderOptions",
     "Batch",
     "Best",
+    "Cells",
     "Denoiser",
     "DenoiserOptions",
     "GaussianMixture",
+    "GivenPrior",
     "Graph",
+    "LatentFlow",
     "LossParts",
     "Maker",
     "MakerOptions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from augment.models.batch import Batch, LossParts
 from augment.models.blocks import Trunk, linear
-from augment.models.corruption import CorruptionOptions, corrupt
+from augment.models.corruption import ArrayColumns, CorruptionOptions, corrupt
 from augment.models.embedding import RecordEmbedding
 from augment.models.evidence import SwapEvidence
 from augment.models.heads import RecordHead
 from augment.models.marginals import Marginals
 from augment.models.masking import cells_to_restore
+from augment.models.restoring import ArrayRestorer
 from augment.models.trainable import Trainable
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Denoiser", "DenoiserOptions", "Prediction"]
 
-_FIRST_TRUST = -2.0
 _MOSTLY_INTACT = 2.0
 
 
@@ -80,7 +80,7 @@ class Denoiser(Trainable):
     def __init__(self, layout: Layout, options: DenoiserOptions, generator: torch.Generator) -> None:
         super().__init__()
         self.options = options
-        columns, elements = len(layout.names), layout.array_width
+        columns = len(layout.names)
         self.embedding = RecordEmbedding(layout, generator)
         self.trunk = Trunk(
             self.embedding.width + 1,
@@ -92,7 +92,7 @@ class Denoiser(Trainable):
         self.head = RecordHead(layout, options.hidden, blur=options.blur, generator=generator)
         self.intact = linear(options.hidden, columns, generator, gain=0.1)
         nn.init.constant_(self.intact.bias, _MOSTLY_INTACT)
-        self.element_trust = linear(options.hidden, elements, generator, gain=0.1) if elements else None
+        self.restorer = ArrayRestorer(layout, options.hidden, generator) if layout.array_width else None
         self.evidence = SwapEvidence(layout)
         self.marginals = Marginals(layout)
         self.trust = linear(options.hidden, columns, generator, gain=0.1)
@@ -113,15 +113,25 @@ class Denoiser(Trainable):
         base: RecordDistribution = self.head(hidden)
         seen = self.embedding.seen(batch, observed)
         cells = self.trust(hidden) * seen
-        elements = self._element_trust(hidden) * seen.index_select(1, self.embedding.owners)
         intact = self.intact(hidden) + self.evidence(base.nll(batch), batch.tokens)
-        return Prediction(base.leaning_to(batch, cells, elements), intact)
+        return Prediction(self._restored(base.leaning_to(batch, cells), batch, seen, hidden), intact)
 
-    def _element_trust(self, hidden: Tensor) -> Tensor:
-        """Return how far each array element is believed, 0 to 1: (N, D)."""
-        if self.element_trust is None:
-            return hidden[:, :0]
-        return torch.sigmoid(self.element_trust(hidden) + _FIRST_TRUST)
+    def _restored(
+        self, base: RecordDistribution, batch: Batch, seen: Tensor, hidden: Tensor
+    ) -> RecordDistribution:
+        """Return the distribution with given arrays restored; the others stay as the record tells them."""
+        if self.restorer is None or base.shape.law is None:
+            return base
+        there = seen.index_select(1, self.embedding.owners)
+        location, scale = self.restorer(batch.arrays * there, hidden)
+        scale = base.shape.law.floor + functional.softplus(scale)
+        return replace(
+            base, mean=torch.lerp(base.mean, location, there), scale=torch.lerp(base.scale, scale, there)
+        )
+
+    def _arrays(self) -> ArrayColumns:
+        """Return where arrays lie and which values they have."""
+        return ArrayColumns(self.head.spans, self.head.arrays.law if self.head.arrays is not None else None)
 
     def loss(
         self,
@@ -139,7 +149,7 @@ class Denoiser(Trainable):
         doubt = (uniform < self.options.doubt_share).float()
         observed = cells_to_restore(doubt, columns, generator)
         alone = self.marginals.draw(1, generator, device) if rows == 1 else None
-        spoilt = corrupt(batch, doubt, self.head.spans, self.options.corruption, generator, strangers=alone)
+        spoilt = corrupt(batch, doubt, self._arrays(), self.options.corruption, generator, strangers=alone)
         prediction = self(spoilt.batch, observed, doubt, generator)
         cells = prediction.record.nll(batch, blur=self.training)
         hidden = _hidden_loss(cells, observed)

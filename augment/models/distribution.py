@@ -1,8 +1,7 @@
-"""The distribution of a record given a hidden state: independent cells, categorical or Gaussian."""
+"""The distribution of a record given a hidden state: independent cells, categorical or logistic."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,10 @@ if TYPE_CHECKING:
 
     from augment.models.categorical import CategoricalHead
     from augment.models.columns import ArraySpan
+    from augment.models.elements import ElementLaw
     from augment.models.within_bin import WithinBin
 
 __all__ = ["Best", "Inside", "Noise", "RecordDistribution", "RecordShape"]
-
-_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,12 @@ class Noise:
     Attributes:
         token_u: Uniform in (0, 1), shape (N, C).
         residual_u: Uniform in (0, 1), shape (N, C).
-        array_normal: Standard normal, shape (N, D).
+        array_u: Uniform in (0, 1), shape (N, D).
     """
 
     token_u: Tensor
     residual_u: Tensor
-    array_normal: Tensor
+    array_u: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,13 @@ class RecordShape:
         places: Where the heads' columns, side by side, hold column 0, 1, ...: int64, shape (C,).
         spans: The array columns.
         owners: The presence column of each array element: int64, shape (D,).
+        law: What their locations and scales mean; None where there are none.
     """
 
     places: Tensor
     spans: tuple[ArraySpan, ...]
     owners: Tensor
+    law: ElementLaw | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class RecordDistribution:
         heads: The groups of token columns.
         logits: Of each group, shape (N, K, V).
         inside: Densities inside bins; None where no token is a bin of several values.
-        mean: Of the array elements, shape (N, D).
-        scale: Their standard deviations, shape (N, D).
+        mean: Locations of the array elements, shape (N, D).
+        scale: Their scales, shape (N, D).
     """
 
     shape: RecordShape
@@ -93,19 +93,16 @@ class RecordDistribution:
     mean: Tensor
     scale: Tensor
 
-    def leaning_to(self, given: Batch, cells: Tensor, elements: Tensor) -> RecordDistribution:
-        """Return the distribution pulled towards given records.
+    def leaning_to(self, given: Batch, cells: Tensor) -> RecordDistribution:
+        """Return the distribution with tokens pulled towards given records.
 
         Args:
             given: The records.
             cells: What to add to the logit of each given token: (N, C).
-            elements: How far each array element's mean moves towards the given one, 0 to 1: (N, D).
         """
         groups = zip(self.heads, self.logits, strict=True)
         logits = tuple(head.lean_to(own, given.tokens, cells) for head, own in groups)
-        if not self.shape.spans:
-            return replace(self, logits=logits)
-        return replace(self, logits=logits, mean=torch.lerp(self.mean, given.arrays, elements))
+        return replace(self, logits=logits)
 
     def nll(self, batch: Batch, *, blur: bool = False) -> Tensor:
         """Return the negative log-likelihood of each cell in nats: (N, C).
@@ -129,14 +126,18 @@ class RecordDistribution:
         return torch.cat([cells[:, :first], arrays], dim=1)
 
     def draw(self, noise: Noise) -> Batch:
-        """Draw records: tokens and places in bins by inverse distribution functions, arrays as Gaussians."""
+        """Draw records: tokens, places in bins and array elements by inverse distribution functions."""
         groups = zip(self.heads, self.logits, strict=True)
         tokens = self._in_order([head.draw(logits, noise.token_u) for head, logits in groups])
         residuals = self._placed(tokens, noise.residual_u)
-        return Batch(tokens, residuals, self._where_present(tokens, noise.array_normal))
+        return Batch(tokens, residuals, self._where_present(tokens, noise.array_u))
+
+    def draw_arrays(self, tokens: Tensor, array_u: Tensor) -> Tensor:
+        """Draw the arrays of records with these tokens (N, C): (N, D)."""
+        return self._where_present(tokens, array_u)
 
     def best(self, *, missing: bool) -> Best:
-        """Return medians of ordered columns, the most likely tokens of the others, means of arrays.
+        """Return medians of ordered columns, the most likely tokens of the others, medians of arrays.
 
         Args:
             missing: Whether cells may come out missing.
@@ -169,14 +170,15 @@ class RecordDistribution:
 
     def _array_nll(self, arrays: Tensor) -> Tensor:
         """Return the negative log-likelihood of each array in nats: (N, arrays)."""
-        standard = (arrays - self.mean) / self.scale
-        elements = 0.5 * standard * standard + self.scale.log() + _HALF_LOG_TWO_PI
+        assert self.shape.law is not None  # noqa: S101 - there are arrays
+        elements = self.shape.law.nll(arrays, self.mean, self.scale)
         widths = [span.stop - span.start for span in self.shape.spans]
         return torch.cat([part.sum(1, keepdim=True) for part in torch.split(elements, widths, dim=1)], dim=1)
 
-    def _where_present(self, tokens: Tensor, standard: Tensor | None) -> Tensor:
-        """Return the mean, or `mean + scale * standard`, where the array is present, else 0: (N, D)."""
-        if not self.shape.spans:
+    def _where_present(self, tokens: Tensor, uniform: Tensor | None) -> Tensor:
+        """Return the medians, or what is drawn, where the array is present, else 0: (N, D)."""
+        law = self.shape.law
+        if law is None:
             return self.mean
-        arrays = self.mean if standard is None else self.mean + self.scale * standard
+        arrays = law.clipped(self.mean) if uniform is None else law.draw(self.mean, self.scale, uniform)
         return arrays * (tokens.index_select(1, self.shape.owners) == 1)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from augment.models.array_coding import ArrayEncoder
 from augment.models.columns import element_columns, must_be_known
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class RecordEmbedding(nn.Module):
     as well: rank, standardised value, and sine and cosine of the rank at 6 octaves, because bins alone
     hide that neighbours are alike. A cell that is not observed gives zeros. Token 0 of a column that is
     never missing says "unknown" (e.g. a category unseen in training) and counts as not observed.
+    Arrays come last, by `ArrayEncoder`.
     """
 
     offsets: Tensor
@@ -48,7 +50,9 @@ class RecordEmbedding(nn.Module):
         self.tokens = nn.Embedding(sum(layout.vocab_sizes), token_width, device="meta")
         self.tokens.to_empty(device="cpu")
         nn.init.normal_(self.tokens.weight, 0.0, 1 / math.sqrt(token_width), generator=generator)
-        self.width = columns * (token_width + 1) + len(ordered) * _NUMBER_FEATURES + layout.array_width
+        self.arrays = ArrayEncoder(layout, generator) if layout.array_width else None
+        arrays = self.arrays.width if self.arrays is not None else 0
+        self.width = columns * (token_width + 1) + len(ordered) * _NUMBER_FEATURES + arrays
         ranks = torch.from_numpy(np.concatenate(layout.ranks).astype(np.float32))
         values = torch.from_numpy(np.concatenate(layout.values).astype(np.float32))
         constants = {
@@ -71,8 +75,8 @@ class RecordEmbedding(nn.Module):
         features = [cells.flatten(1), observed]
         if len(self.ordered):
             features.append(self._numbers(batch, packed, observed))
-        if len(self.owners):
-            features.append(batch.arrays * observed.index_select(1, self.owners))
+        if self.arrays is not None:
+            features.append(self.arrays(batch.arrays * observed.index_select(1, self.owners)))
         return torch.cat(features, dim=1)
 
     def seen(self, batch: Batch, observed: Tensor) -> Tensor:

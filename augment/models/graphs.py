@@ -9,6 +9,7 @@ from torch import nn
 
 from augment.models.batch import Batch
 from augment.models.distribution import Noise
+from augment.models.priors import GivenPrior
 from augment.models.trainable import Graph, Port, array_ports, record_ports
 
 if TYPE_CHECKING:
@@ -41,18 +42,26 @@ def autoencoder_graphs(autoencoder: Autoencoder, layout: Layout) -> tuple[Graph,
 
 
 def vae_graphs(vae: Vae, prior: Prior, layout: Layout) -> tuple[Graph, ...]:
-    """Return the graphs `vae_sample`, `encode`, `decode` and `score`."""
+    """Return the graphs `vae_sample`, `encode`, `decode` and `score`.
+
+    And `complete`, where there are arrays: those of records whose table cells are given.
+    """
     columns, latent = len(layout.names), vae.options.latent_dim
     records = record_ports(layout)
     token_noise = (Port("token_u", "float32", columns), Port("residual_u", "float32", columns))
-    noise = (*prior.ports, *token_noise, *array_ports("array_normal", layout))
+    noise = (*prior.ports, *token_noise, *array_ports("array_u", layout))
     point, spread = Port("latent", "float32", latent), Port("latent_scale", "float32", latent)
     score = Port("score", "float32", None)
+    complete: tuple[Graph, ...] = ()
+    if layout.array_width and isinstance(prior, GivenPrior):
+        given = (*records[:2], *prior.ports, *array_ports("array_u", layout))
+        complete = (Graph("complete", _Complete(vae, prior), given, array_ports("arrays", layout)),)
     return (
         Graph("vae_sample", _Sample(vae, prior), noise, records),
         Graph("encode", _Encode(vae), records, (point, spread)),
         Graph("decode", _Decode(vae), (point,), records),
         Graph("score", _Score(vae), records, (score,)),
+        *complete,
     )
 
 
@@ -90,9 +99,24 @@ class _Sample(nn.Module):
     def forward(self, *noise: Tensor) -> tuple[Tensor, ...]:
         split = len(self.prior.ports)
         latent = self.prior(*noise[:split])
-        token_u, residual_u, *normal = noise[split:]
-        array_normal = normal[0] if normal else token_u[:, :0]
-        return _tensors(self.vae.draw(latent, Noise(token_u, residual_u, array_normal)))
+        token_u, residual_u, *arrays = noise[split:]
+        array_u = arrays[0] if arrays else token_u[:, :0]
+        return _tensors(self.vae.draw(latent, Noise(token_u, residual_u, array_u)))
+
+
+class _Complete(nn.Module):
+    """Tokens and residuals, noise of the prior, then of arrays, to arrays."""
+
+    def __init__(self, vae: Vae, prior: GivenPrior) -> None:
+        super().__init__()
+        self.vae = vae
+        self.prior = prior
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor]:
+        batch = _record(tensors[:2])
+        *noise, array_u = tensors[2:]
+        latent = self.prior.given(batch, *noise)
+        return (self.vae.likely(latent, batch).draw_arrays(batch.tokens, array_u),)
 
 
 class _Encode(nn.Module):

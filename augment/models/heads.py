@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from augment.models.blocks import linear
+from augment.models.array_coding import ArrayHead
 from augment.models.categorical import CategoricalHead
 from augment.models.columns import array_spans, column_groups, element_columns
 from augment.models.distribution import Inside, RecordDistribution, RecordShape
@@ -19,38 +18,7 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
 
-__all__ = ["GaussianHead", "RecordHead"]
-
-_SCALE_FLOOR = 0.02
-_START_GAIN = 0.1
-
-
-class GaussianHead(nn.Module):
-    """Means and standard deviations of array elements: shape (N, width) to two of (N, D).
-
-    The scale of an element is learned, with one summand a record and array, because a record of which
-    nothing is seen is far less certain than one seen whole. It is never below 0.02 of the column's
-    standard deviation: without a floor an element that is constant (the corner of a digit) would make
-    the likelihood infinite.
-    """
-
-    span_of_element: Tensor
-
-    def __init__(self, layout: Layout, width: int, generator: torch.Generator) -> None:
-        super().__init__()
-        spans = array_spans(layout)
-        self.mean = linear(width, layout.array_width, generator, gain=_START_GAIN)
-        self.record_scale = linear(width, len(spans), generator, gain=_START_GAIN)
-        self.element_scale = nn.Parameter(torch.zeros(layout.array_width))
-        lengths = torch.tensor([span.stop - span.start for span in spans])
-        index = torch.arange(len(spans)).repeat_interleave(lengths)
-        self.register_buffer("span_of_element", index, persistent=False)
-
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return means and standard deviations."""
-        record: Tensor = self.record_scale(hidden)
-        scale = functional.softplus(self.element_scale + record.index_select(1, self.span_of_element))
-        return self.mean(hidden), _SCALE_FLOOR + scale
+__all__ = ["RecordHead"]
 
 
 class RecordHead(nn.Module):
@@ -66,7 +34,7 @@ class RecordHead(nn.Module):
             CategoricalHead(layout, group, width, blur=blur, generator=generator) for group in groups
         )
         self.within = WithinBin(layout, width, generator) if wide_columns(layout) else None
-        self.arrays = GaussianHead(layout, width, generator) if layout.array_width else None
+        self.arrays = ArrayHead(layout, width, generator) if layout.array_width else None
         self.spans = array_spans(layout)
         side_by_side = torch.tensor([column for group in groups for column in group])
         self.register_buffer("places", side_by_side.argsort(), persistent=False)
@@ -76,8 +44,9 @@ class RecordHead(nn.Module):
         """Return the distribution of the records behind `hidden`."""
         empty = hidden[:, :0]
         mean, scale = self.arrays(hidden) if self.arrays is not None else (empty, empty)
+        law = self.arrays.law if self.arrays is not None else None
         logits = tuple(head(hidden) for head in self.groups)
-        shape = RecordShape(self.places, self.spans, self.owners)
+        shape = RecordShape(self.places, self.spans, self.owners, law)
         inside = Inside(self.within, self.within(hidden)) if self.within is not None else None
         return RecordDistribution(shape, self.groups, logits, inside, mean, scale)
 

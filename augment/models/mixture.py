@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Mixture", "fit_mixture"]
+__all__ = ["Cells", "Mixture", "fit_mixture"]
 
 _MAX_ROUNDS = 60
 _TOLERANCE = 1e-3
 _SHRINKAGE_ROWS = 2.0
+_LARGEST_VOCABULARY = 64
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Table cells of the records behind points.
+
+    Attributes:
+        tokens: int32, shape (M, C).
+        vocab_sizes: Tokens of each column, C of them.
+    """
+
+    tokens: Tensor
+    vocab_sizes: tuple[int, ...]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each column's tokens begin, all side by side."""
+        return tuple(accumulate(self.vocab_sizes, initial=0))[:-1]
+
+    def log_levels(self, shares: Tensor) -> Tensor:
+        """Return the log probability of each token in each component, given its shares (M, K): (tokens, K).
+
+        As if each component had seen one more row, with the column's own frequencies. Columns of more than 64
+        tokens say nothing: a component sees too few rows of each.
+        """
+        told = torch.zeros((sum(self.vocab_sizes), shares.shape[1]), dtype=shares.dtype)
+        for column, (offset, size) in enumerate(zip(self.offsets, self.vocab_sizes, strict=True)):
+            if size > _LARGEST_VOCABULARY:
+                continue
+            counts = told.new_zeros((size, shares.shape[1]))
+            counts.index_add_(0, self.tokens[:, column].long(), shares)
+            frequency = (counts.sum(1, keepdim=True) + 1 / size) / (len(self.tokens) + 1)
+            told[offset : offset + size] = ((counts + frequency) / (counts.sum(0) + 1)).log()
+        return told
+
+    def joint(self, log_levels: Tensor) -> Tensor:
+        """Return the log probability of each row's cells in each component: (M, K)."""
+        packed = self.tokens + torch.tensor(self.offsets, dtype=torch.int32)
+        return functional.embedding(packed, log_levels).sum(1)
 
 
 @dataclass(frozen=True)
@@ -26,15 +68,20 @@ class Mixture:
         weights: Shape (K,), adding up to 1.
         means: Shape (K, L).
         roots: Lower Cholesky factors of the covariances, shape (K, L, L).
+        log_levels: What each token of a record's cells adds to the log density, shape (tokens, K); None
+            where there are no cells.
     """
 
     weights: Tensor
     means: Tensor
     roots: Tensor
+    log_levels: Tensor | None = None
 
-    def responsibilities(self, points: Tensor) -> tuple[Tensor, float]:
+    def responsibilities(self, points: Tensor, cells: Cells | None = None) -> tuple[Tensor, float]:
         """Return each component's share in each point (M, K) and the mean log density."""
         joint = self._joint(points)
+        if cells is not None and self.log_levels is not None:
+            joint = joint + cells.joint(self.log_levels)
         total = joint.logsumexp(1, keepdim=True)
         return (joint - total).exp(), float(total.mean())
 
@@ -51,8 +98,10 @@ class Mixture:
         return torch.stack(logs, dim=1)
 
 
-def fit_mixture(points: Tensor, *, components: int, generator: torch.Generator) -> Mixture:
-    """Fit a mixture to points (M, L), M >= 1; at most M components.
+def fit_mixture(
+    points: Tensor, *, components: int, generator: torch.Generator, cells: Cells | None = None
+) -> Mixture:
+    """Fit a mixture to points (M, L), M >= 1, and to the cells of their records; at most M components.
 
     Covariances shrink towards the pooled diagonal as if it had been seen on two rows, which keeps
     components of few points invertible.
@@ -63,7 +112,9 @@ def fit_mixture(points: Tensor, *, components: int, generator: torch.Generator) 
     best = -math.inf
     for _ in range(_MAX_ROUNDS):
         mixture = _maximise(points, shares)
-        shares, density = mixture.responsibilities(points)
+        if cells is not None:
+            mixture = replace(mixture, log_levels=cells.log_levels(shares))
+        shares, density = mixture.responsibilities(points, cells)
         if density < best + _TOLERANCE:
             break
         best = density

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from augment.models.array_coding import ArrayHead
 from augment.models.blocks import linear
 from augment.models.categorical import CategoricalHead
 from augment.models.columns import array_spans, column_groups, element_columns
 from augment.models.distribution import Inside, RecordDistribution, RecordShape
-from augment.models.heads import GaussianHead
 from augment.models.within_bin import WithinBin, wide_columns
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class StagedHead(nn.Module):
             for stage in groups
         )
         self.within = WithinBin(layout, width, generator) if wide_columns(layout) else None
-        self.arrays = GaussianHead(layout, width, generator) if layout.array_width else None
+        self.arrays = ArrayHead(layout, width, generator) if layout.array_width else None
         heard = groups if self.within is not None or self.arrays is not None else groups[:-1]
         self.echoes = nn.ModuleList(_Echo(layout, _side_by_side(stage), generator) for stage in heard)
         self.listen = nn.ModuleList(
@@ -130,8 +130,9 @@ class StagedHead(nn.Module):
                 own = hidden + self.listen[index](functional.silu(said))
         empty = hidden[:, :0]
         mean, scale = self.arrays(own) if self.arrays is not None else (empty, empty)
+        law = self.arrays.law if self.arrays is not None else None
         inside = Inside(self.within, self.within(own)) if self.within is not None else None
-        shape = RecordShape(self.places, self.spans, self.owners)
+        shape = RecordShape(self.places, self.spans, self.owners, law)
         return RecordDistribution(shape, self.groups, tuple(logits), inside, mean, scale)
 
     @property

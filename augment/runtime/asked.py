@@ -89,7 +89,10 @@ def chosen_sampler(samplers: Collection[str], sampler: str | None, *, able: Coll
     if able and (named is None or named in able):
         return named or next(iter(able))
     asked = named or next(iter(samplers))
-    there = ", ".join(able) or "none of this model's. Models of tables without arrays have the denoiser"
+    there = (
+        ", ".join(able)
+        or "none of this model's. Models with a table column and the denoiser trained have one"
+    )
     raise UnsupportedError(
         f"sampler {asked} cannot condition, balance or take steps; samplers that can: {there}"
     )

@@ -9,7 +9,8 @@ import numpy as np
 
 from augment.data import Encoded
 from augment.runtime.ahead import computed_ahead
-from augment.runtime.noise import noise
+from augment.runtime.completing import completed
+from augment.runtime.noise import block_noise
 from augment.runtime.stepwise import Maker
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ def _made_in_steps(
 ) -> Generator[Encoded, None, None]:
     """Yield whole blocks made column by column, several at once."""
     maker = Maker(engine, sampler)
-    yield from computed_ahead(
-        lambda block: maker.block(wish, seed=seed, block=block), numbers, threads=_threads(engine, numbers)
-    )
+
+    def make(block: int) -> Encoded:
+        made = maker.block(wish, seed=seed, block=block)
+        return completed(engine, sampler, made, seed=seed, block=block)
+
+    yield from computed_ahead(make, numbers, threads=_threads(engine, numbers))
 
 
 def _made_at_once(
@@ -80,16 +84,7 @@ def _block(engine: Engine, sampler: str, *, seed: int, block: int) -> Encoded:
     """Return all rows of one block, made in one go."""
     role = f"{sampler}_sample"
     graph = engine.graphs[role]
-    inputs = {
-        info.name: noise(
-            info.name,
-            [engine.block_rows if isinstance(side, str) else side for side in info.shape],
-            seed=seed,
-            block=block,
-            sampler=sampler,
-        )
-        for info in graph.info.inputs
-    }
+    inputs = block_noise(graph.info.inputs, engine.block_rows, seed=seed, block=block, sampler=sampler)
     return engine.encoded(role, graph.run(inputs))
 
 

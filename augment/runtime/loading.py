@@ -47,4 +47,5 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
 def _roles_that_make_blocks(manifest: Manifest) -> set[str]:
     """Return the graphs that samplers run: on one thread each, since several blocks are made at once."""
     in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    in_steps |= {"complete"} if in_steps else set()
     return in_steps | {f"{sampler}_sample" for sampler in manifest.samplers}

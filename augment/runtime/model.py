@@ -79,7 +79,11 @@ class Model:
         self.manifest: Manifest = bundle.manifest
         self.codec: Codec = engine.codec
         self.samplers: tuple[str, ...] = bundle.manifest.samplers
-        self.operations = operations_of(self.samplers, engine.graphs, stepwise=bool(engine.stepwise))
+        self.operations = operations_of(
+            self.samplers,
+            engine.graphs,
+            stepwise=bool(engine.stepwise) and not engine.codec.layout.array_names,
+        )
         self._engine = engine
 
     @classmethod
@@ -231,11 +235,11 @@ class Model:
         count = checked_integer("steps", steps, 2, MAX_STEPS)
         way = Method(checked_choice("method", method, [each.value for each in Method]))
         if way is Method.AUTO:
-            way = Method.GUIDED if self._engine.stepwise else Method.LINEAR
-        if way is Method.GUIDED and not self._engine.stepwise:
+            way = Method.GUIDED if self._makes_all_in_steps else Method.LINEAR
+        if way is Method.GUIDED and not self._makes_all_in_steps:
             raise UnsupportedError(
-                f"model {self.name}/{self.version} cannot interpolate by method guided: it makes no records "
-                "column by column. Use linear or slerp"
+                f"model {self.name}/{self.version} cannot interpolate by method guided: it makes no whole "
+                "records column by column. Use linear or slerp"
             )
         if way is not Method.GUIDED and "encode" not in self.operations:
             raise UnsupportedError(
@@ -393,9 +397,14 @@ class Model:
         made = prediction_table(outputs, prediction)
         return Predictions(made, prediction.target, prediction.classes, unseen)
 
+    @property
+    def _makes_all_in_steps(self) -> bool:
+        """Whether all of a record is made column by column: arrays are made after the others, at once."""
+        return bool(self._engine.stepwise) and not self.codec.layout.array_names
+
     def _drawing_sampler(self) -> str:
         """Return the sampler that completes records."""
-        if not self._engine.stepwise:
+        if not self._makes_all_in_steps:
             raise UnsupportedError(
                 f"model {self.name}/{self.version} cannot draw completions: it has no sampler that goes "
                 "column by column. Models of tables without arrays have the denoiser"

@@ -16,11 +16,13 @@ import numpy as np
 from augment.runtime.exact_math import logarithm, sine_and_cosine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["NORMAL_SUFFIX", "UNIFORM_SUFFIX", "noise", "normals", "uniforms"]
+    from augment.bundle import TensorInfo
+
+__all__ = ["NORMAL_SUFFIX", "UNIFORM_SUFFIX", "block_noise", "noise", "normals", "uniforms"]
 
 UNIFORM_SUFFIX = "_u"
 NORMAL_SUFFIX = "_normal"
@@ -45,6 +47,22 @@ def noise(name: str, shape: Sequence[int], *, seed: int, block: int, sampler: st
             f"a noise input's name must end in {UNIFORM_SUFFIX} or {NORMAL_SUFFIX}, got {name!r}"
         )
     return flat[:count].reshape(shape)
+
+
+def block_noise(
+    inputs: Iterable[TensorInfo], rows: int, *, seed: int, block: int, sampler: str
+) -> dict[str, NDArray[np.float32]]:
+    """Return the noise that one block of so many rows feeds to a graph's inputs, by their names."""
+    return {
+        info.name: noise(
+            info.name,
+            [rows if isinstance(side, str) else side for side in info.shape],
+            seed=seed,
+            block=block,
+            sampler=sampler,
+        )
+        for info in inputs
+    }
 
 
 def uniforms(raw: NDArray[np.uint64]) -> NDArray[np.float32]:

@@ -30,6 +30,8 @@ def signature_fault(manifest: Manifest, layout: Layout) -> str:
             fault = stepwise[role]
         elif role.endswith("_sample") and role.removesuffix("_sample") in manifest.samplers:
             fault = _noise_fault(info) or _fault("outputs", info.outputs, _records(layout))
+        elif role == "complete":
+            fault = _complete_fault(info, layout)
         else:
             fault = _role_fault(role, info, layout, manifest)
         if fault:
@@ -72,8 +74,10 @@ def _predicted(manifest: Manifest) -> _Tensors:
 def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, manifest: Manifest) -> str:
     """Say how one of the graphs of a stepwise sampler does not fit; its width is any, but one for all."""
     columns, rows = len(layout.names), ("float32", ())
-    if len(plan.order) != columns or layout.array_width:
-        return f"the order must name {columns} columns and no arrays, got {list(plan.order)}"
+    if len(plan.order) != columns:
+        return f"the order must name {columns} columns, got {list(plan.order)}"
+    if layout.array_width and "complete" not in manifest.graphs:
+        return "arrays must be made after the table cells by a graph complete, got none"
     state: _Tensors = {"state": ("float32", (_state_width(info, manifest),))}
     hidden = {"hidden": state["state"]}
     cell: _Tensors = {"tokens": ("int32", ()), "residuals": rows}
@@ -85,7 +89,7 @@ def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, 
         return _fault("inputs", info.inputs, inputs, {"place": ("int32", ())}) or _fault(
             "outputs", info.outputs, cell | {"log_mass": rows}
         )
-    records = _records(layout) | {"observed": ("float32", (columns,))}
+    records = _cells(layout) | {"observed": ("float32", (columns,))}
     column: _Once = {"column": ("int32", ())}
     parts: dict[str, tuple[_Tensors, _Once, _Tensors]] = {
         "start": (records, {}, state),
@@ -94,6 +98,15 @@ def _stepwise_fault(part: str, info: GraphInfo, plan: Stepwise, layout: Layout, 
     }
     inputs, once, outputs = parts[part]
     return _fault("inputs", info.inputs, inputs, once) or _fault("outputs", info.outputs, outputs)
+
+
+def _complete_fault(info: GraphInfo, layout: Layout) -> str:
+    """Say how the graph that makes arrays after the table cells does not fit."""
+    cells = _cells(layout)
+    given = tuple(tensor for tensor in info.inputs if tensor.name in cells)
+    noise = info.model_copy(update={"inputs": tuple(one for one in info.inputs if one.name not in cells)})
+    arrays: _Tensors = {"arrays": ("float32", (layout.array_width,))}
+    return _fault("inputs", given, cells) or _noise_fault(noise) or _fault("outputs", info.outputs, arrays)
 
 
 def _state_width(info: GraphInfo, manifest: Manifest) -> int:
@@ -107,9 +120,14 @@ def _state_width(info: GraphInfo, manifest: Manifest) -> int:
 
 def _records(layout: Layout) -> _Tensors:
     """Return the tensors that are records; arrays only where there are some."""
-    columns, width = len(layout.names), layout.array_width
-    records: _Tensors = {"tokens": ("int32", (columns,)), "residuals": ("float32", (columns,))}
-    return records | ({"arrays": ("float32", (width,))} if width else {})
+    width = layout.array_width
+    return _cells(layout) | ({"arrays": ("float32", (width,))} if width else {})
+
+
+def _cells(layout: Layout) -> _Tensors:
+    """Return the tensors that are records' tokens."""
+    columns = (len(layout.names),)
+    return {"tokens": ("int32", columns), "residuals": ("float32", columns)}
 
 
 def _fault(what: str, infos: tuple[TensorInfo, ...], wanted: _Tensors, once: _Once | None = None) -> str:

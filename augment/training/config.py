@@ -60,7 +60,8 @@ class VaeConfig(_ModelConfig):
         warmup: Share of the steps over which `beta` rises from 0.
         mask_rate: Share of cells hidden from the encoder in training.
         stages: In how many steps the decoder draws the columns, each hearing those before it.
-        prior: Where new latent vectors come from: a Gaussian mixture fitted after training, or N(0, I).
+        prior: Where new latent vectors come from: a Gaussian mixture or a flow fitted after training, or
+            N(0, I), which cannot make arrays for given table cells.
         components: Of the mixture, at most; None: up to 50 by the number of rows.
     """
 
@@ -70,7 +71,7 @@ class VaeConfig(_ModelConfig):
     warmup: float = Field(default=0.2, ge=0, le=1)
     mask_rate: float = Field(default=0.05, ge=0, lt=1)
     stages: int = Field(default=4, ge=1, le=1024)
-    prior: Literal["gmm", "normal"] = "gmm"
+    prior: Literal["gmm", "normal", "flow"] = "gmm"
     components: int | None = Field(default=None, ge=1, le=1000)
 
 
@@ -129,20 +130,23 @@ class DenoiserConfig(_ModelConfig):
     """The part of the denoiser that imputes and repairs whole records.
 
     Attributes:
-        doubt_share: Share of the training records whose given cells may be wrong.
+        doubt_share: Share of the training records whose given cells may be wrong; None: 0.2, or 0.5 where
+            there are arrays.
         max_swap_rate: Highest share of wrong cells in such a record.
-        noise_share: Share of such records' arrays that get Gaussian noise.
-        max_noise: Its highest standard deviation, in those of the column.
+        noise_share: Share of such records' arrays that get noise, salt and pepper, or masks.
+        max_noise: The noise's highest standard deviation, in those of the column.
+        max_spoilt: Highest share of an array's elements hit by salt and pepper, or by masks.
         observed_weight: Weight of the given cells' loss beside that of the hidden ones.
     """
 
     layers: int = Field(default=3, ge=1, le=16)
     blur_rows: float = Field(default=15.0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    doubt_share: float = Field(default=0.2, ge=0, le=1)
+    doubt_share: float | None = Field(default=None, ge=0, le=1)
     max_swap_rate: float = Field(default=0.3, ge=0, le=1)
-    noise_share: float = Field(default=0.5, ge=0, le=1)
-    max_noise: float = Field(default=1.0, ge=0, le=10)
+    noise_share: float = Field(default=0.9, ge=0, le=1)
+    max_noise: float = Field(default=1.5, ge=0, le=10)
+    max_spoilt: float = Field(default=0.5, ge=0, le=1)
     observed_weight: float = Field(default=1.0, ge=0, le=100)
 
 

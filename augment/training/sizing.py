@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from augment.models.convolution import Convolution, Widening
+
 if TYPE_CHECKING:
     from augment.data.layout import Layout
     from augment.training.config import TrainConfig
@@ -16,6 +18,8 @@ __all__ = [
     "Length",
     "Schedule",
     "blur_rows",
+    "doubt_share",
+    "flow_steps",
     "hidden_width",
     "latent_width",
     "maker_layers",
@@ -31,6 +35,9 @@ _MAX_MIXTURE_COMPONENTS = 50
 _LEAST_WIDTH, _SMALL_ARRAY = 128, 32
 _MOST_WEIGHT_SETS, _ROWS_A_WEIGHT_SET = 32, 1_000
 _BLUR, _PLENTY_OF_ROWS = 0.7, 20_000
+_DOUBT, _DOUBT_OF_ARRAYS = 0.2, 0.5
+_FEWEST_FLOW_STEPS, _MOST_FLOW_STEPS = 1_000, 3_000
+_LATENT, _LATENT_OF_ARRAYS = 24, 32
 _SOME_ROWS, _MANY_ROWS = 2_000, 8_000
 
 
@@ -132,11 +139,32 @@ def weight_sets(wanted: int | None, rows: int) -> int:
     return wanted or max(1, min(_MOST_WEIGHT_SETS, rows // _ROWS_A_WEIGHT_SET))
 
 
+def doubt_share(wanted: float | None, layout: Layout) -> float:
+    """Return the share of the records that are spoilt in training: 0.2, or 0.5 where there are arrays.
+
+    Restoring an array is learnt from spoilt ones alone, a table's cells from those that are hidden as well.
+    """
+    return wanted if wanted is not None else _DOUBT_OF_ARRAYS if layout.array_width else _DOUBT
+
+
 def latent_width(wanted: int | None, layout: Layout) -> int:
-    """Return `wanted`, or 24, less for narrow records: 2 a column, 1 an array element."""
+    """Return `wanted`, or 24 (32 with arrays), less for narrow records: 2 a column, 1 an element."""
     if wanted is not None:
         return wanted
-    return min(24, 2 * len(layout.names) + layout.array_width)
+    most = _LATENT if layout.array_width < _SMALL_ARRAY else _LATENT_OF_ARRAYS
+    return min(most, 2 * len(layout.names) + layout.array_width)
+
+
+def flow_steps(config: TrainConfig, rows: int) -> int:
+    """Return how many steps of 256 rows a flow of latent vectors is trained: 1,000 to 3,000 by the rows.
+
+    Fewer where the autoencoder is given fewer epochs or steps: as many as it has, at most.
+    """
+    wanted = max(_FEWEST_FLOW_STEPS, min(_MOST_FLOW_STEPS, rows // 4))
+    said = [wanted] if config.max_steps is None else [wanted, config.max_steps]
+    if config.epochs is not None:
+        said.append(config.epochs * math.ceil(rows / _batch_size(rows)))
+    return min(said)
 
 
 def mixture_components(wanted: int | None, rows: int) -> int:
@@ -157,7 +185,14 @@ def _max_steps(model: nn.Module, batch_size: int, pass_steps: int, length: Lengt
 
     The time is bounded by multiply-adds and not by the clock, so that a run can be repeated.
     """
-    weights = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
+    weights = sum(map(_multiply_adds, model.modules()))
     affordable = int(_MAX_WORK / (6.0 * batch_size * max(1, weights)))
     wanted = max(length.passes * pass_steps, length.fewest_steps)
     return max(200, min(wanted, length.most_steps, affordable))
+
+
+def _multiply_adds(part: nn.Module) -> int:
+    """Return what a layer costs a record, forward."""
+    if isinstance(part, nn.Linear):
+        return part.weight.numel()
+    return part.multiply_adds if isinstance(part, Convolution | Widening) else 0

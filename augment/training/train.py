@@ -108,10 +108,17 @@ def train_models(
     return trained
 
 
+def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
+    """Return False for a maker of records whose arrays nothing can make after it."""
+    completes = "vae" in config.models and config.vae.prior != "normal"
+    return recipe.name != "maker" or layout.array_width == 0 or completes
+
+
 def _recipes(config: TrainConfig, layout: Layout) -> list[Recipe]:
     """Return what is to be trained, each once."""
-    wanted = [recipe for name in config.models for recipe in RECIPES[name] if recipe.fits(layout)]
-    return list({recipe.name: recipe for recipe in wanted}.values())
+    wanted = (recipe for name in config.models for recipe in RECIPES[name] if recipe.fits(layout))
+    used = (recipe for recipe in wanted if _can_be_used(recipe, layout, config))
+    return list({recipe.name: recipe for recipe in used}.values())
 
 
 def _require_records_alone(repeats: NDArray[np.int64] | None) -> None:

@@ -27,7 +27,7 @@ _PARTS = {
         (
             "The same head (an average of 3 MLPs, stopped early on a fifth of the labels) on raw "
             "features and on the frozen layers of an encoder pretrained on all training rows; boosted "
-            "trees (scikit-learn's defaults) on raw features. Draws of the labelled rows; all held- "
+            "trees (scikit-learn's defaults) on raw features. Draws of the labelled rows; all held-"
             "out rows. precision: average precision of the rare class."
         ),
         (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from augment.data import Encoded, Layout
+from augment.data import ArrayGrid, Encoded, Layout
 
 __all__ = ["TABLES", "Column", "encoded_table"]
 
@@ -47,6 +48,7 @@ TABLES: dict[str, tuple[tuple[Column, ...], tuple[tuple[int, ...], ...]]] = {
     "categories": ((Column(2), Column(7), Column(40, missing=0.1)), ()),
     "numbers": ((Column(10, ordered=True), Column(48, ordered=True, missing=0.5, wide=True)), ()),
     "arrays": ((), ((4,), (2, 2))),
+    "an image and a series": ((Column(3, missing=0.1),), ((9, 8), (33,))),
     "one column": ((Column(4),), ()),
     "constant column": ((Column(1), Column(1, ordered=True)), ()),
     "all missing": ((Column(0, missing=1.0), Column(3)), ()),
@@ -65,6 +67,9 @@ def encoded_table(name: str, rows: int = 64, seed: int = 0) -> tuple[Layout, Enc
     tokens = np.stack([_tokens(column, group, generator) for column in columns], axis=1)
     width = sum(int(np.prod(shape)) for shape in shapes)
     arrays = (2 * group[:, None] - 1 + generator.normal(0, 0.2, (rows, width))).astype(np.float32)
+    for span, grid in zip(_spans(shapes), _grids(shapes), strict=True):
+        if grid.step:
+            arrays[:, span] = np.clip(np.rint(arrays[:, span] / grid.step) * grid.step, grid.low, grid.high)
     residuals = generator.random((rows, len(columns))).astype(np.float32)
     return _layout(columns, shapes, tokens), Encoded(tokens, residuals, arrays)
 
@@ -91,7 +96,19 @@ def _layout(columns: tuple[Column, ...], shapes: tuple[tuple[int, ...], ...], to
         wide=tuple(column.wide & (np.arange(column.values + 1) % 2 == 1) for column in columns),
         array_names=tuple(f"column_{len(columns) - len(shapes) + i}" for i in range(len(shapes))),
         array_shapes=shapes,
+        array_grids=_grids(shapes),
     )
+
+
+def _spans(shapes: tuple[tuple[int, ...], ...]) -> list[slice]:
+    stops = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    return [slice(start, stop) for start, stop in pairwise(stops)]
+
+
+def _grids(shapes: tuple[tuple[int, ...], ...]) -> tuple[ArrayGrid, ...]:
+    """Return steps of a quarter from -1 to 1 for images, and any values for the rest."""
+    image, other = ArrayGrid(-1.0, 1.0, 0.25), ArrayGrid(-10.0, 10.0)
+    return tuple(image if len(shape) == 2 and min(shape) >= 8 else other for shape in shapes)
 
 
 def _ranks(column: Column) -> np.ndarray:

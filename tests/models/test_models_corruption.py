@@ -6,16 +6,18 @@ import torch
 
 from augment.models import Batch
 from augment.models.columns import array_spans
-from augment.models.corruption import Corruption, CorruptionOptions, corrupt
+from augment.models.corruption import ArrayColumns, Corruption, CorruptionOptions, corrupt
+from augment.models.elements import ElementLaw
 from tests.models.encoded_tables import encoded_table
 
 
-def spoilt(rows: int = 2000, **options: float) -> tuple[Batch, torch.Tensor, Corruption]:
-    layout, encoded = encoded_table("mixed", rows)
+def spoilt(rows: int = 2000, name: str = "mixed", **options: float) -> tuple[Batch, torch.Tensor, Corruption]:
+    layout, encoded = encoded_table(name, rows)
     batch = Batch.from_encoded(encoded)
     generator = torch.Generator().manual_seed(0)
     doubt = (torch.arange(rows) % 2).float().unsqueeze(1)
-    return batch, doubt, corrupt(batch, doubt, array_spans(layout), CorruptionOptions(**options), generator)
+    arrays = ArrayColumns(array_spans(layout), ElementLaw(layout))
+    return batch, doubt, corrupt(batch, doubt, arrays, CorruptionOptions(**options), generator)
 
 
 def test_intact_says_where_nothing_changed() -> None:
@@ -42,3 +44,25 @@ def test_nothing_is_spoilt_when_rates_are_zero() -> None:
     assert torch.equal(corruption.batch.tokens, batch.tokens)
     assert torch.equal(corruption.batch.arrays, batch.arrays)
     assert float(corruption.intact.min()) == 1
+
+
+def test_arrays_suffer_noise_salt_and_pepper_and_masks() -> None:
+    """Some images are noisy nearly everywhere, cut off at the ends or not; others have elements at the ends.
+
+    Or, masked, at the lower one alone.
+    """
+    batch, _, corruption = spoilt(name="an image and a series", max_swap_rate=0.0)
+    before, after = batch.arrays[:, :72], corruption.batch.arrays[:, :72]
+    hit = before != after
+    some = hit.any(1)
+    assert 0.4 < float(some.float().mean()) < 0.48  # 90 % of the half that is doubted
+    noisy = hit.float().mean(1) > 0.6
+    assert 0.5 < float(noisy[some].float().mean()) < 0.7
+    beyond = (after.abs() > 1).any(1)
+    assert 0.3 < float(beyond[noisy].float().mean()) < 0.6
+    rest = some & ~noisy & ~beyond
+    at_ends = ((after.abs() == 1) | ~hit).all(1)
+    pepper = (hit & (after == 1)).any(1)
+    peppered = float((rest & at_ends & pepper).sum() / (rest & at_ends).sum())
+    assert float(at_ends[rest].float().mean()) > 0.95
+    assert 0.35 < peppered < 0.65

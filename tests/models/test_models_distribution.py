@@ -30,7 +30,7 @@ def test_draws_follow_the_likelihood() -> None:
     noise = Noise(
         torch.rand((20_000, columns), generator=generator),
         torch.rand((20_000, columns), generator=generator),
-        torch.randn((20_000, elements), generator=generator),
+        torch.rand((20_000, elements), generator=generator),
     )
     distribution = head(hidden)
     drawn = distribution.draw(noise)
@@ -44,21 +44,21 @@ def test_draws_follow_the_likelihood() -> None:
         probability = (-told[:, column]).exp()
         torch.testing.assert_close(count / 20_000, probability, rtol=0, atol=0.015)
         assert float(probability.sum()) == pytest.approx(1, abs=0.01)
-    torch.testing.assert_close(drawn.arrays.mean(0), distribution.mean[0], rtol=0, atol=0.03)
-    torch.testing.assert_close(drawn.arrays.std(0), distribution.scale[0], rtol=0.05, atol=0)
+    deviation = distribution.scale[0] * torch.pi / 3**0.5
+    torch.testing.assert_close(drawn.arrays.mean(0), distribution.mean[0], rtol=0, atol=0.05)
+    torch.testing.assert_close(drawn.arrays.std(0), deviation, rtol=0.05, atol=0)
 
 
 @torch.no_grad()
-def test_array_likelihood_is_the_normal_density() -> None:
-    """An array's loss is that of independent Gaussian elements, and lies in its own column."""
+def test_array_likelihood_is_the_logistic_density() -> None:
+    """An array's loss is that of independent logistic elements, and lies in its own column."""
     head, batch = head_and_batch("mixed")
     distribution = head(torch.randn((64, 8), generator=torch.Generator().manual_seed(3)))
     elsewhere = Batch(batch.tokens, batch.residuals, batch.arrays + 1)
     told = distribution.nll(elsewhere) - distribution.nll(batch)
-    variance = distribution.scale.square()
-    squares = [(arrays - distribution.mean).square() for arrays in (elsewhere.arrays, batch.arrays)]
-    density = ((squares[0] - squares[1]) / (2 * variance)).sum(1)
-    torch.testing.assert_close(told[:, -1], density, rtol=1e-4, atol=1e-3)
+    far = [(arrays - distribution.mean) / distribution.scale for arrays in (elsewhere.arrays, batch.arrays)]
+    density = [z + 2 * torch.nn.functional.softplus(-z) for z in far]
+    torch.testing.assert_close(told[:, -1], (density[0] - density[1]).sum(1), rtol=1e-4, atol=1e-3)
     assert float(told[:, :-1].abs().max()) == 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from augment.models import Batch, Denoiser, Graph, StandardNormal, Vae, denoiser_graphs, vae_graphs
+from augment.models import Batch, Cells, Denoiser, Graph, StandardNormal, Vae, denoiser_graphs, vae_graphs
 from augment.models.priors import GaussianMixture
 from augment.training.examples import example_inputs
 from tests.models.conftest import MAKERS
@@ -24,7 +24,15 @@ def graphs_of(layout: Layout) -> tuple[Graph, ...]:
     assert isinstance(vae, Vae)
     assert isinstance(denoiser, Denoiser)
     latents = torch.randn((200, 3), generator=torch.Generator().manual_seed(0))
-    prior = GaussianMixture.fit(latents, components=3, generator=torch.Generator().manual_seed(0))
+    cells = Cells(
+        torch.ones((200, len(layout.names)), dtype=torch.int32)
+        .clamp(max=torch.tensor(layout.vocab_sizes) - 1)
+        .int(),
+        layout.vocab_sizes,
+    )
+    prior = GaussianMixture.fit(
+        latents, components=3, generator=torch.Generator().manual_seed(0), cells=cells
+    )
     return (*vae_graphs(vae, prior, layout), *denoiser_graphs(denoiser, layout))
 
 

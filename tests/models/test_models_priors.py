@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from augment.models import GaussianMixture, StandardNormal
+from augment.models import Batch, Cells, GaussianMixture, GivenPrior, Posterior, StandardNormal
 from augment.models.mixture import fit_mixture
+from augment.training.flowing import fit_flow
+from tests.models.encoded_tables import encoded_table
 
 
 def three_blobs(rows: int = 3000) -> torch.Tensor:
@@ -78,3 +80,42 @@ def test_the_standard_normal_is_its_noise() -> None:
     drawn = draw(StandardNormal(4), 5000, 4)
     torch.testing.assert_close(drawn.mean(0), torch.zeros(4), rtol=0, atol=0.06)
     torch.testing.assert_close(drawn.std(0), torch.ones(4), rtol=0, atol=0.06)
+
+
+def two_classes(rows: int = 2000) -> tuple[torch.Tensor, Batch, GivenPrior, GivenPrior]:
+    """Latent vectors on either side by the record's first column, and a mixture and a flow fitted to them."""
+    layout, encoded = encoded_table("categories", rows)
+    batch = Batch.from_encoded(encoded)
+    generator = torch.Generator().manual_seed(0)
+    side = 3.0 * (2 * batch.tokens[:, :1] - 3)
+    mean = torch.cat([side, torch.randn((rows, 1), generator=generator)], dim=1)
+    posterior = Posterior(mean, torch.full_like(mean, 0.5))
+    cells = Cells(batch.tokens, layout.vocab_sizes)
+    latents = posterior.draw(generator)
+    mixture = GaussianMixture.fit(latents, components=4, generator=generator, cells=cells)
+    return side, batch, mixture, fit_flow(posterior, batch, layout, steps=400, seed=0)
+
+
+def test_given_cells_decide_where_latent_vectors_lie() -> None:
+    """Both priors put vectors on the side of the class that is given, spread as that class's.
+
+    Where nothing is given, on either side, as often as the classes occur.
+    """
+    side, batch, *priors = two_classes()
+    for prior in priors:
+        assert isinstance(prior, GivenPrior)
+        generator = torch.Generator().manual_seed(5)
+        noise = [
+            torch.rand(len(batch), generator=generator)
+            if port.width is None
+            else torch.randn((len(batch), port.width), generator=generator)
+            for port in prior.ports
+        ]
+        with torch.no_grad():
+            drawn, free = prior.given(batch, *noise), prior(*noise)
+        assert float(((drawn[:, :1] > 0) == (side > 0)).float().mean()) > 0.97
+        assert 0.35 < float((drawn[:, :1] - side).std()) < 0.9
+        assert 0.8 < float(drawn[:, 1].std()) < 1.4
+        share = float((side > 0).float().mean())
+        assert float((free[:, 0] > 0).float().mean()) == pytest.approx(share, abs=0.1)
+        assert float((free[:, 0].abs() > 1.0).float().mean()) > 0.9

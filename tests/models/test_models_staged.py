@@ -24,7 +24,7 @@ def noise_for(layout: Layout, rows: int, seed: int = 0) -> Noise:
     token_u, residual_u = (
         torch.rand((rows, len(layout.names)), generator=generator).clamp(min=1e-6) for _ in range(2)
     )
-    return Noise(token_u, residual_u, torch.randn((rows, layout.array_width), generator=generator))
+    return Noise(token_u, residual_u, torch.rand((rows, layout.array_width), generator=generator))
 
 
 def head_for(layout: Layout, stages: tuple[tuple[int, ...], ...]) -> StagedHead:

@@ -50,10 +50,11 @@ def test_a_row_does_not_depend_on_its_neighbours(
     np.testing.assert_allclose(alone, together[start : start + rows], rtol=1e-5)
 
 
-def test_scores_are_one_column(model: Model, table: pa.Table) -> None:
-    """One float32 a record, in nats."""
+def test_scores_have_percentiles_where_quantiles_are_known(model: Model, table: pa.Table) -> None:
+    """One float32 score a record; beside it a percentile if, and only if, the bundle holds quantiles."""
     scores = model.score(table).scores
-    assert scores.schema == pa.schema([("score", pa.float32())])
+    names = ["score"] if model.manifest.score_quantiles is None else ["score", "percentile"]
+    assert scores.schema == pa.schema([(name, pa.float32()) for name in names])
     assert scores.num_rows == table.num_rows
 
 

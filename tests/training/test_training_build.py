@@ -47,25 +47,27 @@ def test_a_bundle_says_how_it_was_trained(tiny_bundle: Path) -> None:
     manifest = open_bundle(tiny_bundle).manifest
     training = manifest.training
     assert (training.rows, training.seed, training.device) == (240, 1, "cpu")
-    assert set(training.models) == {"vae", "denoiser"}
+    assert set(training.models) == {"vae", "maker", "denoiser"}
     assert TrainConfig.model_validate(training.config) == TrainConfig(epochs=6, seed=1, device="cpu")
     for name, model in training.models.items():
         assert 1 <= model.best_epoch <= model.epochs <= 6
         assert model.parameters > 1000
         assert manifest.quality[f"{name}.heldout_loss"] == model.heldout_loss
-    assert manifest.samplers == ("vae",)
+    assert manifest.samplers == ("denoiser", "vae")
     assert manifest.latent_dim > 0
     assert "torch" in manifest.producer
 
 
-def test_a_bundle_has_the_five_graphs_and_a_golden_case_of_each(tiny_bundle: Path) -> None:
+def test_a_bundle_has_all_graphs_and_a_golden_case_of_each(tiny_bundle: Path) -> None:
     """Everything that the runtime offers is there."""
     bundle = open_bundle(tiny_bundle)
-    roles = ["decode", "denoise", "encode", "score", "vae_sample"]
+    roles = ["complete", "decode", "denoise", "encode", "score", "vae_sample"]
+    roles += bundle.manifest.stepwise["denoiser"].roles("denoiser")
+    roles.sort()
     assert sorted(bundle.manifest.graphs) == roles
     assert sorted(case.graph for case in bundle.golden()) == roles
     inputs = [info.name for info in bundle.manifest.graphs["vae_sample"].inputs]
-    assert inputs == ["component_u", "latent_normal", "token_u", "residual_u", "array_normal"]
+    assert inputs == ["component_u", "latent_normal", "token_u", "residual_u", "array_u"]
 
 
 def test_the_run_directory_tells_the_run(models_dir: Path, table: pa.Table) -> None:
@@ -78,7 +80,7 @@ def test_the_run_directory_tells_the_run(models_dir: Path, table: pa.Table) -> N
     assert found["packages"]["torch"] == torch.__version__
     with (run / "loss.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["model"] for row in rows] == ["vae"] * 6 + ["denoiser"] * 6
+    assert [row["model"] for row in rows] == ["vae"] * 6 + ["maker"] * 6 + ["denoiser"] * 6
     assert float(rows[5]["heldout_loss"]) < float(rows[0]["heldout_loss"])
     assert "divergence" in json.loads(rows[0]["parts"])
     assert "<svg" in (run / "loss.svg").read_text()
@@ -88,7 +90,7 @@ def test_the_run_directory_tells_the_run(models_dir: Path, table: pa.Table) -> N
 def test_models_are_trained_on_every_layout(name: str) -> None:
     """From 30 records of any layout come a VAE and a denoiser, in evaluation mode on the CPU.
 
-    Where there are no arrays, a part of the denoiser makes records column by column.
+    Where there are table columns, a part of the denoiser makes them one by one.
     """
     layout, encoded = encoded_table(name, rows=30)
     listener = Listener()
@@ -97,7 +99,8 @@ def test_models_are_trained_on_every_layout(name: str) -> None:
     assert isinstance(trained["denoiser"].model, Denoiser)
     assert not any(model.model.training for model in trained.values())
     assert [graph.role for graph in trained["vae"].finished.graphs][:1] == ["vae_sample"]
-    wanted = ["vae", "denoiser"] if layout.array_width else ["vae", "maker", "denoiser"]
+    only_arrays = len(layout.names) == len(layout.array_names)
+    wanted = ["vae", "denoiser"] if only_arrays else ["vae", "maker", "denoiser"]
     assert list(trained) == list(dict.fromkeys(epoch.model for epoch in listener.epochs)) == wanted
     assert listener.stages == [f"training {model} on cpu" for model in wanted]
 
@@ -110,10 +113,10 @@ def test_two_records_are_enough() -> None:
 
 
 def test_the_prior_is_chosen_by_the_settings() -> None:
-    """N(0, I) takes no component noise; the mixture does."""
+    """N(0, I) and a flow take no component noise; the mixture does."""
     layout, encoded = encoded_table("numbers", rows=60)
     inputs = []
-    for prior in ("normal", "gmm"):
+    for prior in ("normal", "gmm", "flow"):
         config = TrainConfig.model_validate(
             {"max_steps": 2, "device": "cpu", "models": ["vae"], "vae": {"prior": prior}}
         )
@@ -121,6 +124,17 @@ def test_the_prior_is_chosen_by_the_settings() -> None:
         inputs.append([port.name for port in trained["vae"].finished.graphs[0].inputs])
     assert inputs[0] == ["latent_normal", "token_u", "residual_u"]
     assert inputs[1] == ["component_u", *inputs[0]]
+    assert inputs[2] == inputs[0]
+
+
+@pytest.mark.parametrize("prior", ["normal", "gmm", "flow"])
+def test_arrays_are_made_for_given_table_cells_unless_the_prior_knows_none(prior: str) -> None:
+    """A mixture and a flow complete records, and then a maker is trained; N(0, I) does not, and it is not."""
+    layout, encoded = encoded_table("mixed", rows=60)
+    config = TrainConfig.model_validate({"max_steps": 2, "device": "cpu", "vae": {"prior": prior}})
+    trained = train_models(encoded, layout, config, Watcher())
+    roles = [graph.role for one in trained.values() for graph in one.finished.graphs]
+    assert ("complete" in roles) == ("maker" in trained) == (prior != "normal")
 
 
 def test_a_bundle_may_hold_the_denoiser_alone(tmp_path: Path) -> None:

@@ -13,7 +13,19 @@ from torch import nn
 
 from augment.bundle.graph_scan import scan_graph
 from augment.errors import ExportError
-from augment.models import Batch, Denoiser, Graph, Port, StandardNormal, Vae, denoiser_graphs, vae_graphs
+from augment.models import (
+    Batch,
+    Cells,
+    Denoiser,
+    Graph,
+    LatentFlow,
+    Port,
+    Prior,
+    StandardNormal,
+    Vae,
+    denoiser_graphs,
+    vae_graphs,
+)
 from augment.models.priors import GaussianMixture
 from augment.training.examples import example_inputs
 from augment.training.export import to_onnx
@@ -25,8 +37,13 @@ from tests.models.encoded_tables import encoded_table
 if TYPE_CHECKING:
     from torch import Tensor
 
-ALL = ("vae_sample", "encode", "decode", "score", "denoise")
-ROLES = {"mixed": ALL, "constant column": ("encode", "decode"), "all missing": ("vae_sample", "denoise")}
+ALL = ("vae_sample", "encode", "decode", "score", "complete", "denoise")
+ROLES = {
+    "mixed": ALL,
+    "an image and a series": ALL,
+    "constant column": ("encode", "decode"),
+    "all missing": ("vae_sample", "denoise"),
+}
 """What is exported of which layout: tracing takes a second a graph."""
 
 
@@ -49,8 +66,13 @@ def case(request: pytest.FixtureRequest) -> Case:
     assert isinstance(denoiser, Denoiser)
     with torch.no_grad():
         latents = vae.encode(batch).mean
-    mixture = GaussianMixture.fit(latents, components=3, generator=torch.Generator().manual_seed(0))
-    prior = mixture if request.param == "mixed" else StandardNormal(3)
+    cells = Cells(batch.tokens, layout.vocab_sizes)
+    mixture = GaussianMixture.fit(
+        latents, components=3, generator=torch.Generator().manual_seed(0), cells=cells
+    )
+    flow = LatentFlow(layout, torch.zeros(3), torch.ones(3), torch.Generator().manual_seed(0)).eval()
+    priors: dict[str, Prior] = {"mixed": mixture, "an image and a series": flow}
+    prior = priors.get(request.param, StandardNormal(3))
     graphs = [*vae_graphs(vae, prior, layout), *denoiser_graphs(denoiser, layout)]
     graphs = [graph for graph in graphs if graph.role in ROLES[request.param]]
     return Case(graphs, batch, export_graphs(graphs, batch, block_rows=32, seed=0))

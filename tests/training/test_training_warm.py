@@ -121,7 +121,7 @@ def test_training_goes_on_with_new_rows(first: Path, tmp_path: Path) -> None:
     assert on.continues == open_bundle(first).digest
     assert fresh.continues is None
     city = next(table for table in on.encoding.columns if table.column == "city")
-    assert "Chur" in city.levels  # type: ignore[union-attr] # of categories
+    assert "Chur" in city.levels  # type: ignore[union-attr, operator] # of categories
     better, worse = (one.training.models["vae"].heldout_loss for one in (on, fresh))
     assert better is not None
     assert worse is not None

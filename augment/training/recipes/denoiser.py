@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from augment.models import Denoiser, DenoiserOptions, denoiser_graphs
 from augment.models.corruption import CorruptionOptions
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import Length, hidden_width
+from augment.training.sizing import Length, doubt_share, hidden_width
 
 if TYPE_CHECKING:
     import torch
@@ -38,13 +38,14 @@ class DenoiserRecipe:
             max_swap_rate=chosen.max_swap_rate,
             noise_share=chosen.noise_share,
             max_noise=chosen.max_noise,
+            max_spoilt=chosen.max_spoilt,
         )
         options = DenoiserOptions(
             hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
             layers=chosen.layers,
             dropout=chosen.dropout,
             blur=chosen.blur_rows / rows,
-            doubt_share=chosen.doubt_share,
+            doubt_share=doubt_share(chosen.doubt_share, layout),
             observed_weight=chosen.observed_weight,
             corruption=corruption,
         )

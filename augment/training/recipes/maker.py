@@ -28,21 +28,21 @@ class MakerRecipe:
     name = "maker"
 
     def fits(self, layout: Layout) -> bool:
-        """Return whether there are no arrays: their elements are not independent of each other."""
-        return layout.array_width == 0
+        """Return whether there are table columns: arrays are made after them, by the autoencoder."""
+        return len(layout.names) > len(layout.array_names)
 
     def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Maker:
         """Return a new maker."""
         chosen, rows = config.maker, len(train)
         options = MakerOptions(
-            hidden=hidden_width(chosen.hidden, layout, rows, widest=_WIDEST),
+            hidden=hidden_width(chosen.hidden, layout.without_arrays(), rows, widest=_WIDEST),
             layers=maker_layers(chosen.layers, rows),
             weight_sets=weight_sets(chosen.weight_sets, rows),
             dropout=chosen.dropout,
             blur=blur_rows(chosen.blur_rows, rows) / rows,
             condition_share=chosen.condition_share,
         )
-        return Maker(layout, options, generator)
+        return Maker(layout.without_arrays(), options, generator)
 
     def length(self, rows: int) -> Length:
         """Return how long it is trained on so many rows."""
@@ -62,4 +62,4 @@ class MakerRecipe:
         assert isinstance(model, Maker)  # noqa: S101 - made by `make`
         groups = tuple(tuple(head.index.tolist()) for head in model.head.groups)
         plan = Stepwise(order=tuple(model.order.tolist()), groups=groups)
-        return Finished(generation_graphs(model, layout), stepwise={"denoiser": plan})
+        return Finished(generation_graphs(model, layout.without_arrays()), stepwise={"denoiser": plan})

@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from augment.models import GaussianMixture, Prior, StandardNormal, Vae, VaeOptions, vae_graphs
+from augment.models import (
+    Cells,
+    GaussianMixture,
+    Posterior,
+    Prior,
+    StandardNormal,
+    Vae,
+    VaeOptions,
+    vae_graphs,
+)
+from augment.training.flowing import fit_flow
 from augment.training.recipes.recipe import Finished
-from augment.training.sizing import Length, hidden_width, latent_width, mixture_components
+from augment.training.sizing import Length, flow_steps, hidden_width, latent_width, mixture_components
 from augment.training.stages import choose_stages, stages_in_turn
 
 if TYPE_CHECKING:
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
     from augment.models import Batch, Trainable
     from augment.training.config import TrainConfig
 
-__all__ = ["VaeRecipe", "aggregate_posterior"]
+__all__ = ["VaeRecipe", "latent_rows", "posterior_of"]
 
 _WIDEST = 192  # twice as fast as 512, and as faithful (docs/decisions/0010)
 _LATENT_ROWS = 30_000
@@ -27,7 +37,10 @@ _ENCODE_ROWS = 4_096
 
 
 class VaeRecipe:
-    """Makes a `Vae`, fits its prior; exports `vae_sample`, `encode`, `decode` and `score`."""
+    """Makes a `Vae`, fits its prior; exports `vae_sample`, `encode`, `decode`, `score`.
+
+    And `complete`, where there are arrays.
+    """
 
     name = "vae"
 
@@ -70,29 +83,44 @@ class VaeRecipe:
     def finish(self, model: Trainable, layout: Layout, train: Batch, config: TrainConfig) -> Finished:
         """Fit the prior and return the graphs."""
         assert isinstance(model, Vae)  # noqa: S101 - made by `make`
-        prior = self._prior(model, train, config)
+        prior = self._prior(model, layout, train, config)
         return Finished(
             vae_graphs(model, prior, layout), samplers=("vae",), latent_dim=model.options.latent_dim
         )
 
-    def _prior(self, model: Vae, train: Batch, config: TrainConfig) -> Prior:
+    def _prior(self, model: Vae, layout: Layout, train: Batch, config: TrainConfig) -> Prior:
         latent_dim = model.options.latent_dim
-        if config.vae.prior == "normal":
+        kind = config.vae.prior
+        if kind == "normal":
             return StandardNormal(latent_dim)
+        if kind == "flow":
+            return fit_flow(
+                posterior_of(model, train),
+                train,
+                layout,
+                steps=flow_steps(config, len(train)),
+                seed=config.seed,
+            )
         generator = torch.Generator().manual_seed(config.seed)
         components = mixture_components(config.vae.components, len(train))
-        latents = aggregate_posterior(model, train, generator)
-        return GaussianMixture.fit(latents, components=components, generator=generator)
+        rows = latent_rows(len(train), generator)
+        latents = posterior_of(model, train.rows(rows)).draw(generator)
+        cells = Cells(train.tokens[rows], layout.vocab_sizes) if layout.array_width else None
+        return GaussianMixture.fit(latents, components=components, generator=generator, cells=cells)
 
 
-@torch.no_grad()
-def aggregate_posterior(model: Vae, train: Batch, generator: torch.Generator) -> Tensor:
-    """Draw latent vectors of training rows: 4,000 to 30,000, several a row where rows are few: (M, L).
+def latent_rows(rows: int, generator: torch.Generator) -> Tensor:
+    """Choose the training rows whose latent vectors are drawn: 4,000 to 30,000, several times where few.
 
     Draws and not means: what the prior has to match is the mean of the posteriors (Tomczak and Welling,
     VAE with a VampPrior, 2018), and their spread smooths the mixture.
     """
-    rows = torch.randperm(len(train), generator=generator)[:_LATENT_ROWS]
-    rows = rows.repeat(max(1, -(-_FEWEST_LATENTS // len(rows))))
-    parts = train.rows(rows).split(_ENCODE_ROWS)
-    return torch.cat([model.encode(part).draw(generator) for part in parts])
+    chosen = torch.randperm(rows, generator=generator)[:_LATENT_ROWS]
+    return chosen.repeat(max(1, -(-_FEWEST_LATENTS // len(chosen))))
+
+
+@torch.no_grad()
+def posterior_of(model: Vae, records: Batch) -> Posterior:
+    """Return where records lie, encoded piece by piece."""
+    parts = [model.encode(part) for part in records.split(_ENCODE_ROWS)]
+    return Posterior(torch.cat([part.mean for part in parts]), torch.cat([part.scale for part in parts]))
