@@ -116,9 +116,9 @@ def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
 
 def _recipes(config: TrainConfig, layout: Layout) -> list[Recipe]:
     """Return what is to be trained, each once."""
-    wanted = (recipe for name in config.models for recipe in RECIPES[name] if recipe.fits(layout))
-    used = (recipe for recipe in wanted if _can_be_used(recipe, layout, config))
-    return list({recipe.name: recipe for recipe in used}.values())
+    named = (recipe for name in config.models for recipe in RECIPES[name])
+    wanted = [recipe for recipe in named if recipe.fits(layout) and _can_be_used(recipe, layout, config)]
+    return list({recipe.name: recipe for recipe in wanted}.values())
 
 
 def _require_records_alone(repeats: NDArray[np.int64] | None) -> None:

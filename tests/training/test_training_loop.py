@@ -222,4 +222,5 @@ def test_sizes_grow_with_the_data() -> None:
     assert latent_width(None, layout) == 4
     assert latent_width(7, layout) == 7
     assert [mixture_components(None, rows) for rows in (2, 512, 5400, 10**6)] == [1, 7, 23, 50]
+    assert [mixture_components(None, rows, arrays=True) for rows in (512, 10**6)] == [14, 50]
     assert mixture_components(5, 2) == 5

@@ -102,10 +102,11 @@ class VaeRecipe:
                 seed=config.seed,
             )
         generator = torch.Generator().manual_seed(config.seed)
-        components = mixture_components(config.vae.components, len(train))
+        arrays = layout.array_width > 0
+        components = mixture_components(config.vae.components, len(train), arrays=arrays)
         rows = latent_rows(len(train), generator)
         latents = posterior_of(model, train.rows(rows)).draw(generator)
-        cells = Cells(train.tokens[rows], layout.vocab_sizes) if layout.array_width else None
+        cells = Cells(train.tokens[rows], layout.vocab_sizes) if arrays else None
         return GaussianMixture.fit(latents, components=components, generator=generator, cells=cells)
 
 
