@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from augment.bundle import open_bundle
+from augment.bundle import find_bundle, open_bundle
+from augment.bundle.limits import MANIFEST_FILE
 from augment.cli.about import about
 from augment.cli.console import warn
 from augment.cli.extras import missing_extra
 from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
 from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
-from augment.errors import RequestError
+from augment.errors import ModelNotFoundError, RequestError
 from augment.training import TrainConfig, build_bundle, load_config, override
 from augment.training.trackers import MlflowTracker, TensorBoardTracker, Together
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from augment.training import Runs, Watcher
     from augment.training.judged import Judge
 
-__all__ = ["read_training_data", "settings_of", "train_bundle"]
+__all__ = ["bundle_at", "read_training_data", "settings_of", "train_bundle"]
 
 _JUDGED_ROWS = 10_000
 """Enough for a verdict; `augment evaluate` takes more and longer."""
@@ -110,6 +111,21 @@ def settings_of(
     return override(settings, flags)
 
 
+def bundle_at(path: Path) -> Path:
+    """Return the bundle in a directory, or the newest version of the model there.
+
+    Raises:
+        RequestError: There is neither.
+    """
+    if (path / MANIFEST_FILE).is_file():
+        return path
+    try:
+        return find_bundle(path.resolve().parent, path.resolve().name)
+    except ModelNotFoundError:
+        remedy = "Give a bundle's directory, e.g. models/adult/3"
+        raise RequestError.of("--from", "must be a bundle", str(path), remedy) from None
+
+
 def read_training_data(
     data: Path, *, schema_file: Path | None, target: str | None, start: Path | None = None
 ) -> tuple[pa.Table, Schema]:
@@ -121,6 +137,9 @@ def read_training_data(
     """
     if schema_file is None and start is not None:
         schema = open_bundle(start).manifest.record_schema
+        if target is not None:
+            with about(start):
+                schema = schema.with_target(target)
         with about(data):
             return conform(read_table(data, schema=schema), schema), schema
     if schema_file is None:

@@ -24,7 +24,7 @@ __all__ = ["ArrayCodec", "fit_array"]
 
 _BLOCK_ROWS = 4096
 _NARROW_BITS = 16
-_FARTHEST = 1e3
+_LEAST_REACH = 10.0
 _LEVELS = (1, 255)
 _ROUNDING = 1e-6
 _MOST_STEPS = 65_535
@@ -107,14 +107,16 @@ class ArrayCodec:
     def encode(self, column: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return standardised elements, shape (rows, width), and presence tokens, shape (rows,).
 
-        Elements beyond 1,000 standard deviations count as so far out: a model's arithmetic must not
-        overflow because of one cell.
+        Elements further beyond the training data's than these are apart, and than 10 standard deviations,
+        count as so far out: a model's arithmetic must not overflow because of one cell.
         """
         present = ~missing_cells(column)
         scaled = np.zeros((len(column), self.width), np.float32)
         elements = _elements(column, self.width).astype(np.float64)
         far = (elements - self.table.mean) / self.table.deviation
-        scaled[present] = np.clip(far, -_FARTHEST, _FARTHEST)
+        grid = self.grid
+        reach = max(_LEAST_REACH, grid.high - grid.low)
+        scaled[present] = np.clip(far, grid.low - reach, grid.high + reach)
         return scaled, present.astype(np.int32)
 
     def decode(self, arrays: NDArray[np.float32], tokens: NDArray[np.int32]) -> pa.Array:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["read_image_folder"]
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+_DEEP = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _EXTRA = "pip install 'augment-service[images]'"
 
 
@@ -30,9 +31,9 @@ def read_image_folder(path: Path) -> pa.Table:
     """
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
     if not files:
-        rule = "must hold images, in one subfolder a class"
-        value = f"no file ending in {', '.join(sorted(_SUFFIXES))}"
-        raise DataFileError.of("folder", rule, value, context=str(path))
+        rule = "must be a file, or a folder of images with one subfolder a class"
+        remedy = f"Images end in {', '.join(sorted(_SUFFIXES))}"
+        raise DataFileError.of("file", rule, "a directory without images", remedy, context=str(path))
     images = [_image(file) for file in files]
     colour = any(image.ndim > 2 for image in images)  # noqa: PLR2004 - height and width
     images = [_coloured(image) if colour else image for image in images]
@@ -51,6 +52,10 @@ def _image(file: Path) -> np.ndarray:
         raise DataFileError.of("folder", "needs Pillow to read images", "not installed", _EXTRA) from exc
     try:
         with Image.open(file) as image:
+            if image.mode in _DEEP:
+                rule = "must have at most 8 bits a channel"
+                remedy = "Save the images with 8 bits, or as an NPZ file, whose numbers are kept as they are"
+                raise DataFileError.of("image", rule, f"mode {image.mode}", remedy, context=str(file))
             grey = image.mode in {"1", "L", "LA"}
             return np.asarray(image.convert("L" if grey else "RGB"))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as exc:

@@ -235,6 +235,12 @@ def load_config(path: Path | str) -> TrainConfig:
     """
     try:
         file = Path(path) / "manifest.json" if Path(path).is_dir() else Path(path)
+        if not file.is_file() and Path(path).is_dir():
+            remedy = "Of a bundle, give the directory of its version, e.g. models/adult/3"
+            rule = "must be a YAML file or a bundle"
+            raise RequestError.of(
+                "config", rule, "a directory without manifest.json", remedy, context=str(path)
+            )
         settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         if file.name == "manifest.json":
             settings = (settings.get("training") or {}).get("config") or {}

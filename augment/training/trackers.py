@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from augment.errors import RequestError
 from augment.training.progress import Watcher
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["MlflowTracker", "TensorBoardTracker", "Together"]
 
 _RUN_FILE = "mlflow_run_id"
 _EXPERIMENT = "augment"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 def figures(progress: Progress) -> Iterator[tuple[str, float]]:
@@ -93,12 +96,19 @@ class MlflowTracker(Watcher):
 
     Raises:
         ModuleNotFoundError: The extra `mlflow` is not installed.
+        RequestError: MLflow refuses the address.
     """
 
     def __init__(self, uri: str, name: str, config: TrainConfig) -> None:
-        from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+        os.environ.setdefault(_RETRIES, "2")  # a server that is not there is told in seconds, not minutes
+        from mlflow import MlflowClient, MlflowException  # noqa: PLC0415 - an extra
 
-        self._client: Any = MlflowClient(tracking_uri=uri)
+        try:
+            self._client: Any = MlflowClient(tracking_uri=uri)
+            self._client.get_experiment_by_name(_EXPERIMENT)
+        except MlflowException as exc:
+            remedy = "Give the address of a running server, e.g. http://localhost:5000; see docs/training.md"
+            raise RequestError.of("mlflow", f"must be reachable: {exc}", uri, remedy) from exc
         self._name = name
         self._config = config
         self._run: str | None = None

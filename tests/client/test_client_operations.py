@@ -65,7 +65,10 @@ def test_generated_rows_are_those_of_the_model_in_process(client: Client, model:
     """Served and made in process, whole or from an offset: equal tables, types and metadata."""
     assert same(client.generate("tiny", 2000, seed=7), model.generate(2000, seed=7))
     assert same(client.generate("tiny", 10, seed=7, offset=1234), model.generate(10, seed=7, offset=1234))
-    assert same(client.generate("tiny", 10, seed=7, sampler="vae", version=1), model.generate(10, seed=7))
+    assert same(
+        client.generate("tiny", 10, seed=7, sampler="vae", version=1),
+        model.generate(10, seed=7, sampler="vae"),
+    )
 
 
 def test_pandas_gets_the_dtypes_of_the_data(client: Client, table: pa.Table) -> None:
@@ -89,7 +92,7 @@ def test_batches_are_the_table_in_pieces(client: Client, model: Model) -> None:
     with client.generate_batches("tiny", 20_000, seed=3, offset=5) as stream:
         info = stream.info
         assert (info.model, info.version, info.digest) == ("tiny", 1, model.digest)
-        assert (info.seed, info.offset, info.rows, info.sampler) == (3, 5, 20_000, "vae")
+        assert (info.seed, info.offset, info.rows, info.sampler) == (3, 5, 20_000, "denoiser")
         assert "tiny/1" in repr(stream)
         batches = list(stream)
     assert len(batches) > 1

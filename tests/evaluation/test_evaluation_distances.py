@@ -29,7 +29,8 @@ def by_hand(distance: Gower, first: Rows, second: Rows) -> np.ndarray:
     out = np.zeros((len(first), len(second)))
     for index, (known, rank) in enumerate(zip(distance.values, distance.ranks, strict=True)):
         x, y = (part.numbers[:, index] for part in (first, second))
-        gap = np.abs(np.interp(x, known, rank)[:, None] - np.interp(y, known, rank))
+        at_x, at_y = (np.interp(z, known, rank) if len(known) else np.zeros(len(z)) for z in (x, y))
+        gap = np.abs(at_x[:, None] - at_y)
         absent = np.isnan(x)[:, None].astype(int) + np.isnan(y)
         out += np.where(absent == 0, gap, np.where(absent == 1, 1, 0))
     for index in range(first.codes.shape[1]):

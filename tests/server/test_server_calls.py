@@ -152,7 +152,7 @@ def test_a_stream_has_a_header_then_chunks_that_go_on_from_one_another(stub: Aug
     messages = list(stub.Generate(pb.GenerateRequest(model="tiny", rows=9000, offset=77)))
     header, chunks = messages[0].header, [message.chunk for message in messages[1:]]
     assert (header.model, header.version, header.offset, header.rows) == ("tiny", 1, 77, 9000)
-    assert header.sampler == "vae"
+    assert header.sampler == "denoiser"
     assert len(chunks) > 1
     row = 77
     for chunk in chunks:

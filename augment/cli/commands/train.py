@@ -165,6 +165,7 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
     from augment.cli.training import (  # noqa: PLC0415
         Plan,
         Trackers,
+        bundle_at,
         read_training_data,
         settings_of,
         train_bundle,
@@ -180,6 +181,7 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         "device": device,
     }
     private = {"epsilon": dp_epsilon, "delta": dp_delta, "max_grad_norm": dp_max_grad_norm}
+    start = bundle_at(start) if start is not None else None
     settings = settings_of(
         config or start, {key: value for key, value in flags.items() if value is not None}, private
     )
@@ -194,4 +196,8 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
     if made.signal is not None:
         warn("stopped before the end: this is the best so far, and the same command goes on")
         raise typer.Exit(128 + made.signal)
-    hint(f"augment generate {name} --models {out} --rows 1000 --out new.csv")
+    if made.bundle.manifest.samplers:
+        arrays = any(column.kind == "array" for column in made.bundle.manifest.record_schema.columns)
+        hint(f"augment generate {name} --models {out} --rows 1000 --out new.{'parquet' if arrays else 'csv'}")
+    else:
+        hint(f"augment info {name} --models {out}")

@@ -245,7 +245,9 @@ class Model(_message.Message):
 
     @_builtins.property
     def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Figures recorded at training time, e.g. "vae.heldout_loss"."""
+        """Figures recorded at training time, e.g. "vae.heldout_loss"; "privacy.epsilon" and "privacy.delta" of a
+        model that was trained with differential privacy.
+        """
 
     def __init__(
         self,
