@@ -52,10 +52,9 @@ def main() -> None:
         if key not in found:
             found[key] = _measured(asked, split, epsilon)
             store.write_text(json.dumps(found, indent=1) + "\n")
+            (asked.out / "private.md").write_text(_page(found))
             print(key, json.dumps(found[key]["samplers"]), flush=True)
-    page = _page(found)
-    (asked.out / "private.md").write_text(page)
-    print(page)
+    print(_page(found))
 
 
 def _arguments() -> argparse.Namespace:
