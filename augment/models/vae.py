@@ -76,7 +76,8 @@ class Posterior:
 
         Kingma and Welling, Auto-Encoding Variational Bayes (2014), appendix B.
         """
-        return (0.5 * (self.mean.square() + self.scale.square() - 1) - self.scale.log()).sum(1)
+        variance = self.scale * self.scale
+        return 0.5 * (self.mean * self.mean + variance - 1 - variance.log()).sum(1)
 
 
 class Vae(Trainable):

@@ -17,7 +17,7 @@ _ALIGNED = 16
 
 
 class FlatWeights:
-    """A model's parameters laid end to end; while it stands, they and their gradients are views of one tensor.
+    """A model's parameters laid end to end: they and their gradients are views of one tensor, until released.
 
     A step of AdamW, the norm of the gradients and the average of the weights are otherwise some 60 small
     operations each, whose overhead is several times the work. Each parameter begins at a multiple of 64

@@ -16,7 +16,7 @@ def test_weights_and_gradients_are_parts_of_one_tensor_until_released() -> None:
     before = copy_weights(model)
     flat = FlatWeights(model)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
-    torch.autograd.backward(sum(2 * parameter.sum() for parameter in model.parameters()))
+    torch.autograd.backward(torch.stack([2 * parameter.sum() for parameter in model.parameters()]).sum())
     assert flat.all.grad is not None
     assert float(flat.all.grad.sum()) == 2 * sum(parameter.numel() for parameter in model.parameters())
     torch.optim.SGD([flat.all], lr=0.5).step()
