@@ -72,7 +72,7 @@ class TargetedTrunk(nn.Module):
         return self._activated(state, scale[-1], shift[-1])
 
     def _mixed(self, active: Tensor, weight: Tensor) -> Tensor:
-        """Return each column's states times its own weights, of which a copy is made only where some share."""
+        """Return each column's states times its own weights; a copy of them only where some share."""
         if len(weight) == 1:
             return active @ weight[0]
         own = weight if self.all_own else weight[self.owner]
