@@ -29,6 +29,7 @@ _START_GAIN = 0.1
 _NEVER = -1e9
 _RAREST = 1e-4
 _FEW_TOKENS = 32
+_NARROW = 16  # torch's softmax on the CPU is four times slower below one vector's width
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class CategoricalHead(nn.Module):
     index: Tensor
     vocabulary: Tensor
     blurred: Tensor | None
+    starts: Tensor
     packed: Tensor
     never: Tensor
     last: Tensor
@@ -94,7 +96,9 @@ class CategoricalHead(nn.Module):
             self.logits.bias.copy_(bias.flatten())
         self.register_buffer("index", torch.tensor(columns), persistent=False)
         blurred = blurred_targets(layout, columns, blur) if self.ordered and blur > 0 else None
+        blurred = blurred.flatten(0, 1) if blurred is not None else None
         self.register_buffer("blurred", blurred, persistent=False)
+        self.register_buffer("starts", torch.arange(len(columns)) * max(sizes), persistent=False)
         vocabulary = torch.arange(self.shape[1], dtype=torch.int32)
         self.register_buffer("vocabulary", vocabulary, persistent=False)
         self.register_buffer("packed", packed.flatten(), persistent=False)
@@ -123,8 +127,10 @@ class CategoricalHead(nn.Module):
     def lean_to(self, logits: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
         """Return `logits` with that of each given token raised: all columns' tokens and weights (N, C)."""
         given = tokens.index_select(1, self.index).unsqueeze(2)
-        raised = (given == self.vocabulary) * weight.index_select(1, self.index).unsqueeze(2)
-        return logits + raised
+        weight = weight.index_select(1, self.index).unsqueeze(2)
+        if self.training:
+            return logits.scatter_add(2, given.long(), weight)
+        return logits + (given == self.vocabulary) * weight
 
     def nll(self, logits: Tensor, tokens: Tensor, *, blur: bool) -> Tensor:
         """Return the cells' negative log-likelihoods in nats: all columns' tokens (N, C) to (N, K).
@@ -137,12 +143,14 @@ class CategoricalHead(nn.Module):
             blur: Take neighbours of ordered tokens for nearly right (`augment.models.blur`): to train by.
         """
         target = tokens.index_select(1, self.index).long()
-        log_probability = torch.log_softmax(logits, dim=2)
         if blur and self.blurred is not None:
-            rows = torch.arange(len(self.index), device=target.device)
-            cells = (self.blurred[rows, target] * log_probability).sum(2)
+            rows = target + self.starts
+            targets = self.blurred.index_select(0, rows.flatten()).reshape(logits.shape)
+            cells = (targets * torch.log_softmax(logits, dim=2)).sum(2)
+        elif self.training and self.shape[1] < _NARROW:
+            cells = logits.gather(2, target.unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
         else:
-            cells = log_probability.gather(2, target.unsqueeze(2)).squeeze(2)
+            cells = torch.log_softmax(logits, dim=2).gather(2, target.unsqueeze(2)).squeeze(2)
         return -cells * ((target > 0) | self.may_miss)
 
     def draw(self, logits: Tensor, token_u: Tensor) -> Tensor:

@@ -113,7 +113,9 @@ class Denoiser(Trainable):
         base: RecordDistribution = self.head(hidden)
         seen = self.embedding.seen(batch, observed)
         cells = self.trust(hidden) * seen
-        intact = self.intact(hidden) + self.evidence(base.nll(batch), batch.tokens)
+        with torch.no_grad():
+            surprise = base.nll(batch)
+        intact = self.intact(hidden) + self.evidence(surprise, batch.tokens)
         return Prediction(self._restored(base.leaning_to(batch, cells), batch, seen, hidden), intact)
 
     def _restored(

@@ -114,8 +114,9 @@ class RecordDistribution:
             batch: The records.
             blur: Take neighbours of ordered tokens for nearly right: to train by.
         """
+        tokens = batch.tokens.long()
         groups = zip(self.heads, self.logits, strict=True)
-        cells = self._in_order([head.nll(logits, batch.tokens, blur=blur) for head, logits in groups])
+        cells = self._in_order([head.nll(logits, tokens, blur=blur) for head, logits in groups])
         if self.inside is not None:
             cells = cells + self.inside.densities.nll(self.inside.context, batch.tokens, batch.residuals)
         if not self.shape.spans:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from augment.models.array_coding import ArrayEncoder
+from augment.models.blocks import looked_up
 from augment.models.columns import element_columns, must_be_known
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class RecordEmbedding(nn.Module):
         """Embed records; `observed` is 1 where a cell may be seen: float32, (N, C)."""
         observed = self.seen(batch, observed)
         packed = batch.tokens + self.offsets
-        cells: Tensor = self.tokens(packed) * observed.unsqueeze(-1)
+        cells = looked_up(packed, self.tokens.weight, training=self.training) * observed.unsqueeze(-1)
         features = [cells.flatten(1), observed]
         if len(self.ordered):
             features.append(self._numbers(batch, packed, observed))

@@ -60,5 +60,6 @@ def _few_or_many(uniform: Tensor, columns: int) -> Tensor:
 def _any(count: Tensor, generator: torch.Generator, columns: int = 0) -> Tensor:
     """Choose `count` (..., 1) of the columns in each place: booleans (..., C)."""
     shape = (*count.shape[:-1], columns or count.shape[-2])
-    order = torch.rand(shape, generator=generator, device=count.device).argsort(-1).argsort(-1)
-    return order < count
+    uniform = torch.rand(shape, generator=generator, device=count.device)
+    farthest = uniform.sort(-1).values.gather(-1, (count - 1).clamp(min=0).long())
+    return (uniform <= farthest) & (count > 0)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from augment.models.array_coding import ArrayHead
-from augment.models.blocks import linear
+from augment.models.blocks import linear, looked_up
 from augment.models.categorical import CategoricalHead
 from augment.models.columns import array_spans, column_groups, element_columns
 from augment.models.distribution import Inside, RecordDistribution, RecordShape
@@ -64,7 +64,7 @@ class _Echo(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return what they say."""
-        return functional.embedding(tokens + self.offsets, self.table).sum(1)
+        return looked_up(tokens + self.offsets, self.table, training=self.training).sum(1)
 
 
 class StagedHead(nn.Module):

@@ -43,6 +43,7 @@ class TargetedTrunk(nn.Module):
         super().__init__()
         self.rate = rate
         self.layers = layers
+        self.all_own = sets == columns
         self.weight = nn.Parameter(torch.empty(layers, sets, width, width))
         bound = math.sqrt(3 / width)
         nn.init.uniform_(self.weight, -bound, bound, generator=generator)
@@ -52,9 +53,10 @@ class TargetedTrunk(nn.Module):
 
     def forward(self, state: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Transform `state`; dropout is on in training mode where a `generator` is given."""
+        own = (self.weight.flatten(0, 1),) if self.layers == 1 else self.weight.unbind()  # a view of one
         for layer in range(self.layers):
             active = self._activated(state, self.scale[layer], self.shift[layer])
-            update = self._mixed(active, self.weight[layer])
+            update = self._mixed(active, own[layer])
             if generator is not None and self.training and self.rate > 0:
                 update = dropout(update, self.rate, generator)
             state = state + update
@@ -70,10 +72,11 @@ class TargetedTrunk(nn.Module):
         return self._activated(state, scale[-1], shift[-1])
 
     def _mixed(self, active: Tensor, weight: Tensor) -> Tensor:
-        """Return each column's states times its own weights; one set for all needs no copy a column."""
+        """Return each column's states times its own weights; a copy of them only where some share."""
         if len(weight) == 1:
             return active @ weight[0]
-        return torch.bmm(active.transpose(0, 1), weight[self.owner]).transpose(0, 1)
+        own = weight if self.all_own else weight[self.owner]
+        return torch.bmm(active.transpose(0, 1), own).transpose(0, 1)
 
     def _activated(self, state: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return `silu(scale * norm(state) + shift)`."""

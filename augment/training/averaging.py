@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from augment.training.flat_weights import FlatWeights
+
 __all__ = ["BestWeights", "WeightAverage", "copy_weights", "set_weights"]
 
 _ALIKE = 1e-3
@@ -31,44 +33,47 @@ def set_weights(model: nn.Module, weights: list[Tensor]) -> None:
 
 
 class WeightAverage:
-    """An exponential average.
+    """An exponential average of a model's weights.
 
     Early on it forgets faster, so that it does not remember the start: after `t` updates the decay is at
     most (1 + t) / (10 + t).
+
+    Attributes:
+        weights: The average, in the order and shapes of the model's parameters.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self._model = model
+    def __init__(self, flat: FlatWeights, decay: float) -> None:
+        self._now = flat.all.detach()
         self._decay = decay
         self._updates = 0
-        self.weights = copy_weights(model)
+        self._flat = self._now.clone()
+        self.weights = flat.views(self._flat)
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the model's weights of now."""
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self.weights, list(self._model.parameters()), 1 - decay)
+        self._flat.lerp_(self._now, 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the average and how much went into it."""
-        return {"weights": self.weights, "updates": self._updates}
+        return {"weights": self._flat, "updates": self._updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over another average."""
-        for mine, other in zip(self.weights, state["weights"], strict=True):
-            mine.copy_(other)
+        self._flat.copy_(state["weights"])
         self._updates = state["updates"]
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Put the averaged weights into the model for a while."""
-        own = copy_weights(self._model)
-        set_weights(self._model, self.weights)
+        own = self._now.clone()
+        self._now.copy_(self._flat)
         try:
             yield
         finally:
-            set_weights(self._model, own)
+            self._now.copy_(own)
 
 
 class BestWeights:

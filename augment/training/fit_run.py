@@ -12,6 +12,7 @@ import torch
 from augment.training import processes
 from augment.training.averaging import BestWeights, WeightAverage
 from augment.training.batch_order import BatchOrder
+from augment.training.flat_weights import FlatWeights
 from augment.training.private_gradients import PrivateGradients
 from augment.training.progress import Progress
 from augment.training.secret_noise import PoissonOrder
@@ -89,7 +90,8 @@ class FitRun:
         self.step = self.epoch = 0
         self.best = BestWeights()
         self.history: list[Progress] = []
-        self.average = WeightAverage(model, options.weight_average)
+        self._weights = FlatWeights(model)
+        self.average = WeightAverage(self._weights, options.weight_average)
         self._train = train
         self._sums: dict[str, Tensor] = {}
         self._seconds, self._since = 0.0, time.monotonic()
@@ -104,7 +106,7 @@ class FitRun:
         self._noise = self._generator if processes.count() == 1 else torch.Generator(train.tokens.device)
         self._loss = processes.loss_of(self.model)
         self._optimizer = torch.optim.AdamW(
-            model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+            [self._weights.all], lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
         )
         rate = _rate(options.schedule.steps)
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rate)
@@ -138,9 +140,9 @@ class FitRun:
         if self._private is not None:
             return self._private.put(batch, self._noise, progress)
         total, parts = self._loss(batch, self._noise, progress)
-        self._optimizer.zero_grad()
+        self._weights.zero_grad()
         torch.autograd.backward(total)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), _MAX_GRADIENT_NORM)
+        torch.nn.utils.clip_grad_norm_(self._weights.all, _MAX_GRADIENT_NORM)
         return total, parts
 
     def losses(self) -> dict[str, float]:
@@ -161,6 +163,11 @@ class FitRun:
         self.history.append(progress)
         self._sums = {}
         return progress
+
+    def finish(self) -> None:
+        """Leave the best weights in the model, which is its own again and in evaluation mode."""
+        self._weights.release()
+        self.best.restore(self.model)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""

@@ -9,6 +9,7 @@ import torch
 
 from augment.models import LatentFlow
 from augment.training.averaging import WeightAverage, set_weights
+from augment.training.flat_weights import FlatWeights
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
@@ -37,17 +38,19 @@ def fit_flow(posterior: Posterior, records: Batch, layout: Layout, *, steps: int
     spread = (posterior.mean.var(0, correction=0) + posterior.scale.square().mean(0)).sqrt()
     flow = LatentFlow(layout, posterior.mean.mean(0), spread.clamp(min=_LEAST_DEVIATION), generator)
     rows = len(records)
-    optimizer = torch.optim.AdamW(flow.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
-    average = WeightAverage(flow, _AVERAGE)
+    flat = FlatWeights(flow)
+    optimizer = torch.optim.AdamW([flat.all], lr=_LEARNING_RATE, weight_decay=1e-4, fused=True)
+    average = WeightAverage(flat, _AVERAGE)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
         index = torch.randint(rows, (_BATCH,), generator=generator)
         mean, scale = posterior.mean[index], posterior.scale[index]
         latents = mean + scale * torch.randn(mean.shape, generator=generator)
-        optimizer.zero_grad()
+        flat.zero_grad()
         torch.autograd.backward(flow.loss(latents, records.rows(index), generator).total)
         optimizer.step()
         average.update()
+    flat.release()
     set_weights(flow, average.weights)
     return flow.eval()

@@ -75,7 +75,7 @@ def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> 
             options.on_epoch(_close_epoch(run, heldout))
         if interrupted:
             break
-    run.best.restore(model)
+    run.finish()
     ended: Literal["epochs", "early"] = "epochs" if run.epoch == schedule.epochs else "early"
     return FitReport(
         epochs=run.epoch,

@@ -48,7 +48,11 @@ class PrivateGradients:
         spread = self._mechanism.noise_multiplier * self._mechanism.max_grad_norm
         for name, parameter in self._model.named_parameters():
             noise = secret_normal(parameter.numel()).to(parameter.device).reshape(parameter.shape)
-            parameter.grad = (summed[name] + spread * noise) / self._expected
+            gradient = (summed[name] + spread * noise) / self._expected
+            if parameter.grad is None:
+                parameter.grad = gradient
+            else:  # a part of all weights' gradient, and has to stay it
+                parameter.grad.copy_(gradient)
         means = {name: total / max(1, len(batch)) for name, total in totals.items()}
         return means.pop("total", torch.zeros(())), means
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -15,43 +16,51 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from augment.data import Codec, detect_schema, read_table
-from augment.training import TrainConfig, Watcher, train_models
+from augment.training import Progress, TrainConfig, Watcher, train_models
+from training.page import page
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_TARGET = 3.0
+_SIZES = ("epochs", "batch", "hidden", "layers", "latent", "threads")
+
+
+class _Clock(Watcher):
+    """Counts the CPU seconds from the beginning of training to the end of the last epoch."""
+
+    def __init__(self) -> None:
+        self.began = self.ended = 0.0
+
+    def on_stage(self, stage: str) -> None:  # noqa: ARG002 - there is one
+        """Begin."""
+        self.began = time.process_time()
+
+    def on_epoch(self, progress: Progress) -> None:  # noqa: ARG002 - each counts
+        """End here, unless another epoch follows."""
+        self.ended = time.process_time()
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Measure, print the page, and write it with the figures of each turn."""
     asked = _arguments()
     torch.set_num_threads(asked.threads)
     table = read_table(asked.data)
     table = table.slice(0, asked.rows or table.num_rows)
     codec = Codec.fit(table, detect_schema(table))
-    ours: list[dict[str, float]] = []
-    theirs: list[dict[str, float]] = []
+    found: dict[str, Any] = {"augment": [], "TVAE": [], "load": [os.getloadavg()[0]]}
     with TemporaryDirectory() as folder, Tvae(asked, table, Path(folder)) as peer:
         for turn in range(asked.repeats):
-            ours.append(_ours(table, codec, asked, turn))
-            theirs.append(peer.fit(turn))
-    where = f"{asked.data.name}, {table.num_rows:,} rows, batch {asked.batch}, {asked.epochs} epochs"
-    shape = f"{asked.layers} x {asked.hidden}, latent {asked.latent}"
-    print(f"{where}, {shape}, {asked.threads} thread(s) of a CPU, {asked.repeats} turns\n")
-    print("| | rows/s, median (from, to) | whole fit, s |\n|---|--:|--:|")
-    rates = [
-        _row(name, runs, table.num_rows * asked.epochs)
-        for name, runs in (("augment", ours), ("TVAE", theirs))
-    ]
-    ratios = sorted(b["loop_s"] / a["loop_s"] for a, b in zip(ours, theirs, strict=True))
-    print(
-        f"\naugment / TVAE: {rates[0] / rates[1]:.2f} (turn by turn {ratios[0]:.2f} to {ratios[-1]:.2f}); ",
-        end="",
-    )
-    print(f"aim {_TARGET:.0f}")
-    print(_on_a_gpu(table, codec, asked) if torch.cuda.is_available() else "not measured on a GPU")
+            found["augment"].append(_ours(table, codec, asked, turn))
+            found["TVAE"].append(peer.fit(turn))
+            found["load"].append(os.getloadavg()[0])
+    on_gpu = _on_a_gpu(table, codec, asked) if torch.cuda.is_available() else "Not measured on a GPU."
+    found |= {"data": asked.data.name, "rows": table.num_rows, "cores": os.cpu_count()}
+    found |= {name: getattr(asked, name) for name in _SIZES}
+    text = f"{page(found)}\n{on_gpu}\n"
+    print(text)
+    asked.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    asked.out.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -65,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--latent", type=int, default=128)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/training"))
     parser.add_argument("--peers", type=Path, default=Path(".venv-peers/bin/python"))
     return parser.parse_args()
 
@@ -84,25 +94,20 @@ def _ours(
     started = time.perf_counter()
     encoded, _ = codec.encode(table)
     config = _settings(asked, device).model_copy(update={"seed": seed})
-    report = train_models(encoded, codec.layout, config, Watcher())["vae"].report
+    clock = _Clock()
+    report = train_models(encoded, codec.layout, config, clock)["vae"].report
     passes = report.steps * asked.batch / table.num_rows
     whole = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"loop_s": report.seconds * asked.epochs / passes, "whole_s": whole, "peak_mib": peak}
-
-
-def _row(name: str, runs: list[dict[str, float]], rows: int) -> float:
-    rates = sorted(rows / run["loop_s"] for run in runs)
-    whole = statistics.median(run["whole_s"] for run in runs)
-    middle = statistics.median(rates)
-    print(f"| {name} | {middle:,.0f} ({rates[0]:,.0f}, {rates[-1]:,.0f}) | {whole:.1f} |")
-    return middle
+    share = asked.epochs / passes
+    seconds = {"loop_s": report.seconds * share, "loop_cpu_s": (clock.ended - clock.began) * share}
+    return {**seconds, "whole_s": whole, "peak_mib": peak}
 
 
 def _on_a_gpu(table: pa.Table, codec: Codec, asked: argparse.Namespace) -> str:
     runs = [_ours(table, codec, asked, seed, "cuda") for seed in range(asked.repeats)]
     rate = table.num_rows * asked.epochs / statistics.median(run["loop_s"] for run in runs)
-    return f"on {torch.cuda.get_device_name()}: {rate:,.0f} rows/s"
+    return f"On {torch.cuda.get_device_name()}: {rate:,.0f} rows/s."
 
 
 class Tvae:
@@ -132,8 +137,7 @@ class Tvae:
 
     def fit(self, seed: int) -> dict[str, float]:
         """Return seconds of the loop and of all, and the peak memory."""
-        names = ("epochs", "batch", "hidden", "layers", "latent", "threads")
-        task: dict[str, Any] = {name: getattr(self._asked, name) for name in names}
+        task: dict[str, Any] = {name: getattr(self._asked, name) for name in _SIZES}
         task |= {"data": str(self._data), "discrete": self._discrete, "seed": seed}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -12,6 +12,7 @@ from augment.errors import InvalidInputError, SchemaError, TrainingError
 from augment.models import Batch, LossParts, Trainable, Vae, VaeOptions
 from augment.training import TrainConfig
 from augment.training.averaging import WeightAverage, copy_weights
+from augment.training.flat_weights import FlatWeights
 from augment.training.loop import FitOptions, fit, heldout_loss_of
 from augment.training.sizing import (
     Length,
@@ -148,7 +149,7 @@ def test_the_average_follows_the_weights() -> None:
     """The averaged weights lie between the first and the last, and `applied` gives the own ones back."""
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(model.weight)
-    average = WeightAverage(model, 0.9)
+    average = WeightAverage(FlatWeights(model), 0.9)
     for value in (1.0, 2.0, 3.0):
         torch.nn.init.constant_(model.weight, value)
         average.update()
