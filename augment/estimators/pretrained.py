@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +22,7 @@ from augment.bundle import Prediction
 from augment.errors import RecordsError
 from augment.estimators.exported_heads import exported_head
 from augment.estimators.feature_table import FeatureTable
+from augment.estimators.labels import labelled_rows, plain_labels
 from augment.estimators.learning import LearningEstimator, seed_of
 from augment.models import Autoencoder, Batch
 from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
@@ -293,17 +294,14 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc] 
         return likeliest
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        y = _checked_labels(X, y)
-        labelled = _has_label(y, self.unlabeled)
-        present = y[labelled]
+        labelled, present = labelled_rows(X, y, self.unlabeled)
+        present = plain_labels(present)
         check_classification_targets(present)
-        if present.dtype == object and all(isinstance(each, (int, np.integer)) for each in present):
-            present = present.astype(np.int64)
         self.classes_, codes = np.unique(present, return_inverse=True)
-        if len(self.classes_) < 2:  # noqa: PLR2004 - something to tell apart
-            raise RecordsError.of(
-                "y", "must have 2 classes or more: the classifier can't train on 1 class", len(self.classes_)
-            )
+        if len(self.classes_) == 1:
+            rule = "must have 2 classes or more: the classifier can't train on 1 class"
+            remedy = "Give labelled rows of another class too"
+            raise RecordsError.of("y", rule, f"only {self.classes_.tolist()[0]}", remedy)
         return labelled, codes
 
     def _prediction(self, target: str) -> Prediction:
@@ -341,11 +339,8 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
         return self._predicted(X)
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        y = _checked_labels(X, y)
-        labelled = _has_label(y, self.unlabeled)
-        if not labelled.any():
-            raise RecordsError.of("y", "must have a label at least", "none")
-        values = y[labelled].astype(np.float64)
+        labelled, present = labelled_rows(X, y, self.unlabeled)
+        values = present.astype(np.float64)
         self._mean, self._scale = float(values.mean()), float(values.std()) or 1.0
         return labelled, values
 
@@ -357,23 +352,6 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
 
     def _numbers(self, targets: NDArray[Any]) -> Tensor:
         return torch.from_numpy((targets - self._mean) / self._scale).float()
-
-
-def _checked_labels(X: Any, y: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
-    """Return labels as an array of one dimension, one a row."""
-    if y is None:
-        raise RecordsError.of("y", "must be there: requires y to be passed, but the target y is None", None)
-    labels: NDArray[Any] = column_or_1d(y.to_numpy() if isinstance(y, pd.Series) else y, warn=True)
-    check_consistent_length(X, labels)
-    if labels.dtype.kind == "f":
-        assert_all_finite(labels, allow_nan=True, input_name="y")
-    return labels
-
-
-def _has_label(y: NDArray[Any], unlabeled: Any) -> NDArray[np.bool_]:
-    """Return which labels are neither NaN nor None nor the value that says so."""
-    there: NDArray[np.bool_] = ~np.asarray(pd.isna(y))
-    return there if unlabeled is None else there & (y != unlabeled)
 
 
 def _stacked(first: Any, more: Any) -> Any:
