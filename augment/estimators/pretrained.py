@@ -19,14 +19,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from augment.bundle import Prediction
-from augment.errors import RecordsError
+from augment.errors import RecordsError, RequestError
 from augment.estimators.exported_heads import exported_head
 from augment.estimators.feature_table import FeatureTable
 from augment.estimators.labels import labelled_rows, plain_labels
-from augment.estimators.learning import LearningEstimator, seed_of
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
 from augment.models import Autoencoder, Batch
 from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
-from augment.training.config import AutoencoderConfig, TrainConfig
+from augment.training.config import TrainConfig
 from augment.training.heads import FittedHeads, HeadOptions, fit_heads, represented
 from augment.training.learnt import learn
 from augment.training.loop import FitReport
@@ -143,15 +143,17 @@ class _Pretrained(LearningEstimator):
 
         Args:
             path: The model's directory, `models/name`.
-            target: What is predicted, for people.
+            target: What is predicted, for people: no feature's name.
 
         Returns:
             The bundle's directory, `models/name/version`.
 
         Raises:
             UnsupportedError: The head is an estimator that no bundle can hold.
+            RequestError: The target has no name, or a feature's.
         """
         check_is_fitted(self)
+        _require_target(target, self._table.names)
         fitted = self.fitted_ if self.fitted_ is not None else self._of_scikit_learn()
         prediction = self._prediction(target)
         graphs = predictor_graphs(fitted.predictor, self.learnt_.codec.layout, len(prediction.classes))
@@ -184,7 +186,8 @@ class _Pretrained(LearningEstimator):
     def _pretrain(self, X: Any, random: np.random.RandomState) -> None:  # noqa: N803 - scikit-learn's
         self._table = FeatureTable.of(X, as_array=self.as_array)
         table = self._table.table(X)
-        autoencoder = AutoencoderConfig(
+        autoencoder = autoencoder_config(
+            self.config,
             latent_dim=self.n_components,
             hidden=tuple(self.hidden),
             swap=self.swap,
@@ -352,6 +355,14 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
 
     def _numbers(self, targets: NDArray[Any]) -> Tensor:
         return torch.from_numpy((targets - self._mean) / self._scale).float()
+
+
+def _require_target(target: str, features: tuple[str, ...]) -> None:
+    remedy = "Give target the name of what is predicted"
+    if not isinstance(target, str) or not target.strip():
+        raise RequestError.of("target", "must be a name", target, remedy)
+    if target in features:
+        raise RequestError.of("target", "must not be the name of a feature", target, remedy)
 
 
 def _stacked(first: Any, more: Any) -> Any:

@@ -13,9 +13,10 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
-from augment.errors import RecordsError, UnsupportedError
+from augment.errors import RecordsError, RequestError, UnsupportedError
 from augment.estimators import PretrainedClassifier, PretrainedRegressor
 from augment.runtime import Model
 from augment_client import Client
@@ -144,6 +145,14 @@ def test_the_command_line_predicts_and_scores(models: Path, tmp_path: Path) -> N
     assert (np.diff(percentile[order]) >= 0).all()
 
 
+@pytest.mark.parametrize("target", ["size", "", " "])
+def test_the_target_has_a_name_of_its_own(fitted: PretrainedClassifier, target: str, tmp_path: Path) -> None:
+    """What is predicted is no feature, and is called something."""
+    with pytest.raises(RequestError, match="target must"):
+        fitted.to_bundle(tmp_path / "groups", target=target)
+    assert not (tmp_path / "groups").exists()
+
+
 @pytest.mark.parametrize("head", [LogisticRegression(), MLPClassifier((8,), max_iter=30)])
 def test_heads_of_scikit_learn_go_into_the_graph(head: Any, tmp_path: Path) -> None:
     """Linear models and MLPs are exported, and compute the same."""
@@ -192,7 +201,9 @@ def _with_gaps() -> list[Any]:
         pytest.param(whole.where(known), [0, 1], id="floats"),
         pytest.param(whole.where(known).astype("Int64"), [0, 1], id="Int64"),
         pytest.param(whole.where(known).astype(object), [0, 1], id="floats as objects"),
-        pytest.param(pd.Series(np.where(flags, "a", "b")).where(known).astype("category"), ["a", "b"], id="cat"),
+        pytest.param(
+            pd.Series(np.where(flags, "a", "b")).where(known).astype("category"), ["a", "b"], id="cat"
+        ),
     ]
 
 
@@ -205,6 +216,15 @@ def test_gaps_do_not_change_what_the_classes_are(labels: Any, classes: list[Any]
     assert [type(each) for each in own.classes_.tolist()] == [type(each) for each in classes]
     assert set(own._prediction("it").classes) == {str(each).lower() for each in classes}
     assert own.score(frame.iloc[1:3], own.predict(frame.iloc[1:3])) == 1
+
+
+def test_a_grid_search_has_the_unlabelled_rows_beside() -> None:
+    """Folds are of labelled rows; each learns all others too."""
+    frame, labels = records(60)
+    known = np.arange(60) % 3 == 0
+    search = GridSearchCV(classifier(max_steps=2, head_steps=2), {"swap": [0.1]}, cv=2, error_score="raise")
+    search.fit(frame[known], labels[known], unlabelled=frame[~known])
+    assert search.best_estimator_.learnt_.rows == 60
 
 
 def test_what_does_not_fit_is_refused() -> None:
