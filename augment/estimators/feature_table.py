@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,7 +110,7 @@ def _dense(features: Any) -> NDArray[Any]:
 
 def _shape(wanted: tuple[Any, ...], width: int) -> tuple[int, ...]:
     """Return the shape of a row's array."""
-    sides = all(isinstance(side, Integral) and side > 0 for side in wanted)
+    sides = all(isinstance(side, int | np.integer) and side > 0 for side in wanted)
     if not wanted or not sides or math.prod(wanted) != width:
         rule = f"must be a shape of as many elements as the matrix has columns, {width}"
         raise RequestError.of("as_array", rule, wanted, "as_array=False makes each column a number")

@@ -129,7 +129,7 @@ def test_rows_that_cannot_be_arrays_are_refused() -> None:
     with pytest.raises(RequestError, match="as_array must be None or False for a DataFrame"):
         transformer(as_array=(8, 8)).fit(pd.DataFrame(pixels))
     for shape in ((9, 9), (-8, -8), ()):
-        with pytest.raises(RequestError, match="as_array must be a shape of .* columns, 64"):
+        with pytest.raises(RequestError, match=r"as_array must be a shape of .* columns, 64"):
             transformer(as_array=shape).fit(pixels)
     own = transformer(max_steps=2).fit(pixels)
     pixels[3, 5] = np.nan
