@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from augment.data import IdentifierColumn, IntegerColumn, Schema, detect_schema
+from augment.data import IdentifierColumn, IntegerColumn, Schema, TextColumn, detect_schema
+from augment.errors import RecordsError, RequestError, SchemaError
 from augment.estimators.frames import as_frame, column_of, require_names
 
 if TYPE_CHECKING:
@@ -47,18 +49,25 @@ class FeatureTable:
         """
         if isinstance(features, pd.DataFrame):
             require_names(features)
+            if as_array:
+                rule = "must be None or False for a DataFrame: each of its columns has a scale of its own"
+                raise RequestError.of("as_array", rule, as_array, "Give the matrix, as frame.to_numpy() does")
             return cls(tuple(map(str, features.columns)), frame=True, array=())
         width = features.shape[1]
         if as_array is None:
             as_array = width >= _FEWEST_ELEMENTS and bool(np.isfinite(_dense(features)).all())
-        if as_array is False:
-            return cls(tuple(f"x{place}" for place in range(width)), frame=False, array=())
-        return cls((ELEMENTS,), frame=False, array=(width,) if as_array is True else tuple(as_array))
+        if isinstance(as_array, tuple):
+            return cls((ELEMENTS,), frame=False, array=_shape(as_array, width))
+        if as_array:
+            return cls((ELEMENTS,), frame=False, array=(width,))
+        return cls(tuple(f"x{place}" for place in range(width)), frame=False, array=())
 
     def table(self, features: Any) -> pa.Table:
         """Return the features as a table."""
         if self.array:
-            cells = np.ascontiguousarray(_dense(features), np.float32).reshape(-1, *self.array)
+            dense = _dense(features)
+            _require_whole(dense)
+            cells = np.ascontiguousarray(dense, np.float32).reshape(-1, *self.array)
             return pa.table({ELEMENTS: pa.FixedShapeTensorArray.from_numpy_ndarray(cells)})
         if self.frame:
             frame = as_frame(features)
@@ -72,8 +81,16 @@ class FeatureTable:
         return pa.table(columns, names=list(self.names))
 
     def schema(self, table: pa.Table) -> Schema:
-        """Return the schema of a table: whole numbers that count rows are numbers, not identifiers."""
-        return Schema(columns=tuple(_learnable(one) for one in detect_schema(table).columns))
+        """Return the schema of a table: whole numbers that count rows are numbers, not identifiers.
+
+        Raises:
+            SchemaError: No column can be learnt.
+        """
+        schema = Schema(columns=tuple(_learnable(one) for one in detect_schema(table).columns))
+        if all(isinstance(one, IdentifierColumn | TextColumn) for one in schema.columns):
+            remedy = "Identifiers and free text are never learnt; give features of another kind too"
+            raise SchemaError.of("columns", "must have one that can be learnt", "none", remedy)
+        return schema
 
     def features(self, table: pa.Table) -> Any:
         """Return a table as a DataFrame, or as the matrix of numbers that it was."""
@@ -89,6 +106,25 @@ class FeatureTable:
 
 def _dense(features: Any) -> NDArray[Any]:
     return features.toarray() if sparse.issparse(features) else np.asarray(features)
+
+
+def _shape(wanted: tuple[Any, ...], width: int) -> tuple[int, ...]:
+    """Return the shape of a row's array."""
+    sides = all(isinstance(side, int | np.integer) and side > 0 for side in wanted)
+    if not wanted or not sides or math.prod(wanted) != width:
+        rule = f"must be a shape of as many elements as the matrix has columns, {width}"
+        raise RequestError.of("as_array", rule, wanted, "as_array=False makes each column a number")
+    return tuple(map(int, wanted))
+
+
+def _require_whole(matrix: NDArray[Any]) -> None:
+    """Raise where an element is missing: arrays are there as a whole."""
+    gone = np.isnan(matrix)
+    if gone.any():
+        row, place = map(int, np.argwhere(gone)[0])
+        rule = "must be there: a row of this matrix is taken for one array, in which no element is missing"
+        remedy = "Fill it, or fit with as_array=False: each column is then a number, and may be missing"
+        raise RecordsError.of(f"X[{row}, {place}]", rule, float("nan"), remedy)
 
 
 def _learnable(column: Any) -> Any:

@@ -26,6 +26,7 @@ __all__ = [
     "merged",
     "part_of_the_way",
     "position_of",
+    "require_columns",
     "require_names",
     "schema_of",
 ]
@@ -44,6 +45,16 @@ def as_frame(features: Any) -> pd.DataFrame:
     array = features.toarray() if sparse.issparse(features) else np.asarray(features)
     frame = pd.DataFrame(array)
     return frame.infer_objects() if array.dtype == object else frame
+
+
+def require_columns(frame: pd.DataFrame) -> None:
+    """Raise where there are no columns.
+
+    Raises:
+        SchemaError: There are none.
+    """
+    if not frame.shape[1]:
+        raise SchemaError.of("columns", "must be at least 1", 0, "Give a DataFrame that has features")
 
 
 def require_names(frame: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -21,6 +22,9 @@ from augment.training.learnt import learn
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from augment.runtime.results import Denoised
 
 __all__ = ["DenoisingImputer"]
 
@@ -29,13 +33,13 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
     """Fills missing cells with what a denoising autoencoder holds likeliest, given the rest of each record.
 
     Numbers get their mean given the rest, at the nearest value that the column can hold; categories, booleans
-    and dates the likeliest value. All other cells keep their bits. A column without any value in training,
-    and free text, stay as they are.
+    and dates the likeliest value. All other cells keep their bits, values that training never saw among
+    them. A column without any value in training, and free text, stay as they are.
 
     Args:
         numbers: What stands for a number: its `mean` or its `median`.
         threshold: Cells that are there are replaced where the probability that they are intact is below
-            this; 0: only missing ones are.
+            this, and categories never seen in training always; 0: only missing ones are filled.
         max_steps: Of training, at most; None: by the number of rows.
         random_state: Of training; an integer makes results repeatable.
         config: All other settings of training.
@@ -105,9 +109,13 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
             first_row=0,
         )
         if isinstance(X, pd.DataFrame):
-            return _filled(X, self._table.names, made.records, made.changed)
+            return _filled(X, self._table.names, made, only_gaps=self.threshold == 0)
         columns = [made.records.column(name).to_numpy(zero_copy_only=False) for name in self._table.names]
-        return np.stack(columns, axis=1).astype(np.float64)
+        filled = np.stack(columns, axis=1).astype(np.float64)
+        if self.threshold > 0:
+            return filled
+        own = np.asarray(X.toarray() if sparse.issparse(X) else X, np.float64)
+        return np.where(np.isnan(own), filled, own)
 
     def __sklearn_tags__(self) -> Any:
         """Return what is supported."""
@@ -116,16 +124,32 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
         return tags
 
 
-def _filled(frame: pd.DataFrame, names: tuple[str, ...], made: pa.Table, changed: pa.Table) -> pd.DataFrame:
-    """Return a frame with the changed cells as made, in the frame's types."""
+def _filled(frame: pd.DataFrame, names: tuple[str, ...], made: Denoised, *, only_gaps: bool) -> pd.DataFrame:
+    """Return a frame with the changed cells as made, in the frame's types.
+
+    A model knows a category that it never saw as little as a missing cell: `only_gaps` lets it stand.
+    """
     columns = []
     for place, name in enumerate(names):
         own = frame.iloc[:, place]
-        if name in made.column_names:
-            fresh = made.column(name).to_pandas()
-            fresh.index = own.index
-            own = own.where(~changed.column(name).to_numpy(), fresh.astype(own.dtype))
+        if name in made.records.column_names:
+            changed = made.changed.column(name).to_numpy()
+            own = _merged(
+                own, made.records.column(name), changed & own.isna().to_numpy() if only_gaps else changed
+            )
         columns.append(own)
     filled = pd.concat(columns, axis=1)
     filled.columns = frame.columns
     return filled
+
+
+def _merged(own: pd.Series[Any], made: pa.ChunkedArray, changed: NDArray[np.bool_]) -> pd.Series[Any]:
+    """Return a column with the changed cells as made; its categories become more where they have to."""
+    if not changed.any():
+        return own
+    fresh = made.to_pandas()
+    fresh.index = own.index
+    if isinstance(own.dtype, pd.CategoricalDtype):
+        values = pd.Index(fresh[changed].astype(object).unique())
+        own = own.cat.add_categories(values.difference(own.cat.categories, sort=False))
+    return own.where(~changed, fresh.astype(own.dtype))

@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from augment.data import conform
-from augment.errors import RecordsError
+from augment.errors import RecordsError, RequestError
+from augment.estimators.frames import require_columns
+from augment.training.config import AutoencoderConfig, TrainConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from augment.estimators.feature_table import FeatureTable
     from augment.training.learnt import Learnt
 
-__all__ = ["LearningEstimator", "seed_of"]
+__all__ = ["LearningEstimator", "autoencoder_config", "seed_of"]
 
 _FEWEST_ROWS = 2
 
@@ -52,6 +54,7 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
     def _checked(self, X: Any, *, reset: bool) -> Any:  # noqa: N803 - scikit-learn's
         """Check features; DataFrames stay as they are."""
         if isinstance(X, pd.DataFrame):
+            require_columns(X)
             validate_data(self, X=X, reset=reset, skip_check_array=True)
             if len(X) < (_FEWEST_ROWS if reset else 1):
                 raise RecordsError.of("rows", f"must be at least {_FEWEST_ROWS if reset else 1}", len(X))
@@ -82,3 +85,24 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
 def seed_of(random: np.random.RandomState) -> int:
     """Return a seed for training."""
     return int(random.randint(2**31 - 1))
+
+
+def autoencoder_config(config: TrainConfig | None, **own: Any) -> AutoencoderConfig:
+    """Return the settings of an autoencoder: an estimator's own, and all others as configured.
+
+    Args:
+        config: May set what the estimator has no parameter for.
+        own: What it has one for, by the setting's name.
+
+    Raises:
+        RequestError: The configuration says something else of one of its own.
+    """
+    base = config.autoencoder if config is not None else AutoencoderConfig()
+    for name in sorted(base.model_fields_set & own.keys()):
+        told = getattr(base, name)
+        if told is not None and told != own[name]:
+            parameter = "n_components" if name == "latent_dim" else name
+            rule = f"must be left to the estimator's {parameter}, which is {own[name]!r}"
+            remedy = f"Set {parameter} of the estimator, not in config"
+            raise RequestError.of(f"config.autoencoder.{name}", rule, told, remedy)
+    return base.model_copy(update=own)

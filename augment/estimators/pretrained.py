@@ -13,19 +13,20 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from augment.bundle import Prediction
-from augment.errors import RecordsError
+from augment.errors import RecordsError, RequestError
 from augment.estimators.exported_heads import exported_head
 from augment.estimators.feature_table import FeatureTable
-from augment.estimators.learning import LearningEstimator, seed_of
+from augment.estimators.labels import labelled_rows, plain_labels
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
 from augment.models import Autoencoder, Batch
 from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
-from augment.training.config import AutoencoderConfig, TrainConfig
+from augment.training.config import TrainConfig
 from augment.training.heads import FittedHeads, HeadOptions, fit_heads, represented
 from augment.training.learnt import learn
 from augment.training.loop import FitReport
@@ -142,15 +143,17 @@ class _Pretrained(LearningEstimator):
 
         Args:
             path: The model's directory, `models/name`.
-            target: What is predicted, for people.
+            target: What is predicted, for people: no feature's name.
 
         Returns:
             The bundle's directory, `models/name/version`.
 
         Raises:
             UnsupportedError: The head is an estimator that no bundle can hold.
+            RequestError: The target has no name, or a feature's.
         """
         check_is_fitted(self)
+        _require_target(target, self._table.names)
         fitted = self.fitted_ if self.fitted_ is not None else self._of_scikit_learn()
         prediction = self._prediction(target)
         graphs = predictor_graphs(fitted.predictor, self.learnt_.codec.layout, len(prediction.classes))
@@ -183,7 +186,8 @@ class _Pretrained(LearningEstimator):
     def _pretrain(self, X: Any, random: np.random.RandomState) -> None:  # noqa: N803 - scikit-learn's
         self._table = FeatureTable.of(X, as_array=self.as_array)
         table = self._table.table(X)
-        autoencoder = AutoencoderConfig(
+        autoencoder = autoencoder_config(
+            self.config,
             latent_dim=self.n_components,
             hidden=tuple(self.hidden),
             swap=self.swap,
@@ -293,17 +297,14 @@ class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc] 
         return likeliest
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        y = _checked_labels(X, y)
-        labelled = _has_label(y, self.unlabeled)
-        present = y[labelled]
+        labelled, present = labelled_rows(X, y, self.unlabeled)
+        present = plain_labels(present)
         check_classification_targets(present)
-        if present.dtype == object and all(isinstance(each, (int, np.integer)) for each in present):
-            present = present.astype(np.int64)
         self.classes_, codes = np.unique(present, return_inverse=True)
-        if len(self.classes_) < 2:  # noqa: PLR2004 - something to tell apart
-            raise RecordsError.of(
-                "y", "must have 2 classes or more: the classifier can't train on 1 class", len(self.classes_)
-            )
+        if len(self.classes_) == 1:
+            rule = "must have 2 classes or more: the classifier can't train on 1 class"
+            remedy = "Give labelled rows of another class too"
+            raise RecordsError.of("y", rule, f"only {self.classes_.tolist()[0]}", remedy)
         return labelled, codes
 
     def _prediction(self, target: str) -> Prediction:
@@ -341,11 +342,8 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
         return self._predicted(X)
 
     def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        y = _checked_labels(X, y)
-        labelled = _has_label(y, self.unlabeled)
-        if not labelled.any():
-            raise RecordsError.of("y", "must have a label at least", "none")
-        values = y[labelled].astype(np.float64)
+        labelled, present = labelled_rows(X, y, self.unlabeled)
+        values = present.astype(np.float64)
         self._mean, self._scale = float(values.mean()), float(values.std()) or 1.0
         return labelled, values
 
@@ -359,21 +357,12 @@ class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  #
         return torch.from_numpy((targets - self._mean) / self._scale).float()
 
 
-def _checked_labels(X: Any, y: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
-    """Return labels as an array of one dimension, one a row."""
-    if y is None:
-        raise RecordsError.of("y", "must be there: requires y to be passed, but the target y is None", None)
-    labels: NDArray[Any] = column_or_1d(y.to_numpy() if isinstance(y, pd.Series) else y, warn=True)
-    check_consistent_length(X, labels)
-    if labels.dtype.kind == "f":
-        assert_all_finite(labels, allow_nan=True, input_name="y")
-    return labels
-
-
-def _has_label(y: NDArray[Any], unlabeled: Any) -> NDArray[np.bool_]:
-    """Return which labels are neither NaN nor None nor the value that says so."""
-    there: NDArray[np.bool_] = ~np.asarray(pd.isna(y))
-    return there if unlabeled is None else there & (y != unlabeled)
+def _require_target(target: str, features: tuple[str, ...]) -> None:
+    remedy = "Give target the name of what is predicted"
+    if not isinstance(target, str) or not target.strip():
+        raise RequestError.of("target", "must be a name", target, remedy)
+    if target in features:
+        raise RequestError.of("target", "must not be the name of a feature", target, remedy)
 
 
 def _stacked(first: Any, more: Any) -> Any:

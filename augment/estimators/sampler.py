@@ -22,6 +22,7 @@ from augment.estimators.frames import (
     merged,
     part_of_the_way,
     position_of,
+    require_columns,
     require_names,
     schema_of,
 )
@@ -100,6 +101,7 @@ class AutoencoderSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-l
         """Check the input; DataFrames stay as they are."""
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         if isinstance(X, pd.DataFrame):
+            require_columns(X)
             require_names(X)
         else:
             X = check_array(X, dtype=None, accept_sparse=["csr", "csc"], ensure_all_finite="allow-nan")  # noqa: N806

@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from augment.errors import RequestError
 from augment.estimators.feature_table import FeatureTable
-from augment.estimators.learning import LearningEstimator, seed_of
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
 from augment.runtime.engine import graph_inputs
 from augment.runtime.latents import decoded
-from augment.training.config import AutoencoderConfig, TrainConfig
+from augment.training.config import TrainConfig
 from augment.training.learnt import learn
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self.learnt_.engine.run(role, graph_inputs(encoded))
 
     def _config(self) -> TrainConfig:
-        autoencoder = AutoencoderConfig(
+        autoencoder = autoencoder_config(
+            self.config,
             latent_dim=self.n_components,
             hidden=tuple(self.hidden),
             tied=self.tied,

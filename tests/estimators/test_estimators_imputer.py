@@ -59,3 +59,29 @@ def test_it_works_in_a_pipeline_and_is_published(tmp_path: Path) -> None:
     assert pipeline[:1].get_feature_names_out().tolist() == ["size", "count"]
     assert np.isfinite(pipeline.transform(frame)).all()
     assert Model.open(pipeline[0].to_bundle(tmp_path / "gaps")).operations == ("denoise",)
+
+
+def test_values_never_seen_stay_and_gaps_get_categories_they_lack() -> None:
+    """An unknown town is no gap; a frame whose categories are other ones still gets no gap filled by NaN."""
+    towns = np.array(["Ulm", "Bonn"] * 40, dtype=object)
+    frame = pd.DataFrame({"town": towns, "kind": pd.Categorical(towns), "size": np.tile([1.5, -0.5], 40)})
+    own = imputer().fit(frame)
+    kinds = pd.Categorical(["Rom", None, "Rom"], ["Rom"])
+    new = pd.DataFrame({"town": ["Rom", None, "Ulm"], "kind": kinds, "size": [1.5, np.nan, 99.0]})
+    filled = own.transform(new)
+    assert filled["town"].tolist()[::2] == ["Rom", "Ulm"]
+    assert filled["kind"].tolist()[::2] == ["Rom", "Rom"]
+    assert filled["size"].tolist()[::2] == [1.5, 99.0]
+    assert filled["town"][1] in {"Ulm", "Bonn"}
+    assert filled["kind"][1] in {"Ulm", "Bonn"}
+    assert isinstance(filled["kind"].dtype, pd.CategoricalDtype)
+    repaired = own.set_params(threshold=0.5).transform(new)
+    assert "Rom" not in {*repaired["town"], *repaired["kind"]}
+
+
+def test_cells_of_matrices_that_are_there_stay() -> None:
+    """A code that training never saw is no gap either."""
+    codes = np.tile([[0.0, 1.0], [1.0, 0.0]], (40, 1))
+    filled = imputer().fit(codes).transform(np.array([[7.0, np.nan], [0.0, 1.0]]))
+    assert filled[0, 0] == 7
+    assert np.isfinite(filled).all()

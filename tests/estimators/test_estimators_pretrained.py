@@ -13,9 +13,10 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
-from augment.errors import RecordsError, UnsupportedError
+from augment.errors import RecordsError, RequestError, UnsupportedError
 from augment.estimators import PretrainedClassifier, PretrainedRegressor
 from augment.runtime import Model
 from augment_client import Client
@@ -144,6 +145,14 @@ def test_the_command_line_predicts_and_scores(models: Path, tmp_path: Path) -> N
     assert (np.diff(percentile[order]) >= 0).all()
 
 
+@pytest.mark.parametrize("target", ["size", "", " "])
+def test_the_target_has_a_name_of_its_own(fitted: PretrainedClassifier, target: str, tmp_path: Path) -> None:
+    """What is predicted is no feature, and is called something."""
+    with pytest.raises(RequestError, match="target must"):
+        fitted.to_bundle(tmp_path / "groups", target=target)
+    assert not (tmp_path / "groups").exists()
+
+
 @pytest.mark.parametrize("head", [LogisticRegression(), MLPClassifier((8,), max_iter=30)])
 def test_heads_of_scikit_learn_go_into_the_graph(head: Any, tmp_path: Path) -> None:
     """Linear models and MLPs are exported, and compute the same."""
@@ -179,12 +188,53 @@ def test_numbers_are_predicted(head: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(made.predictions["prediction"].to_numpy(), own.predict(frame), atol=1e-2)
 
 
+def _with_gaps() -> list[Any]:
+    known = pd.Series(np.arange(60) % 3 > 0)
+    flags = pd.Series(np.arange(60) % 2 == 0)
+    holes = flags.where(known)
+    listed = [None if pd.isna(each) else bool(each) for each in holes]
+    whole = flags.astype(int)
+    return [
+        pytest.param(holes, [False, True], id="objects"),
+        pytest.param(holes.astype("boolean"), [False, True], id="boolean"),
+        pytest.param(listed, [False, True], id="list"),
+        pytest.param(whole.where(known), [0, 1], id="floats"),
+        pytest.param(whole.where(known).astype("Int64"), [0, 1], id="Int64"),
+        pytest.param(whole.where(known).astype(object), [0, 1], id="floats as objects"),
+        pytest.param(
+            pd.Series(np.where(flags, "a", "b")).where(known).astype("category"), ["a", "b"], id="cat"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("labels", "classes"), _with_gaps())
+def test_gaps_do_not_change_what_the_classes_are(labels: Any, classes: list[Any]) -> None:
+    """Booleans stay booleans and whole numbers whole, however pandas keeps them beside missing ones."""
+    frame, _ = records(60)
+    own = classifier(max_steps=2, head_steps=2).fit(frame, labels)
+    assert own.classes_.tolist() == classes
+    assert [type(each) for each in own.classes_.tolist()] == [type(each) for each in classes]
+    assert set(own._prediction("it").classes) == {str(each).lower() for each in classes}
+    assert own.score(frame.iloc[1:3], own.predict(frame.iloc[1:3])) == 1
+
+
+def test_a_grid_search_has_the_unlabelled_rows_beside() -> None:
+    """Folds are of labelled rows; each learns all others too."""
+    frame, labels = records(60)
+    known = np.arange(60) % 3 == 0
+    search = GridSearchCV(classifier(max_steps=2, head_steps=2), {"swap": [0.1]}, cv=2, error_score="raise")
+    search.fit(frame[known], labels[known], unlabelled=frame[~known])
+    assert search.best_estimator_.learnt_.rows == 60
+
+
 def test_what_does_not_fit_is_refused() -> None:
     """No label at all, one class, an encoder tuned under a head that has no gradient."""
     frame, labels = records()
-    with pytest.raises(RecordsError, match="2 classes or more"):
+    with pytest.raises(RecordsError, match=r"2 classes or more.*got 'only yes'"):
         classifier().fit(frame, pd.Series(labels).where(labels == "yes"))
-    with pytest.raises(RecordsError, match="must have a label at least"):
+    with pytest.raises(RecordsError, match=r"must have a label at least.*None, NA and unlabeled=-1 say"):
+        classifier(unlabeled=-1).fit(frame, np.full(ROWS, -1))
+    with pytest.raises(RecordsError, match=r"must have a label at least.*300 rows.*NaN, None and NA say"):
         PretrainedRegressor().fit(frame, np.full(ROWS, np.nan))
     with pytest.raises(RecordsError, match="fine_tune must be False"):
         classifier(head=LogisticRegression(), fine_tune=True).fit(frame, labels)

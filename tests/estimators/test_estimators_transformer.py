@@ -15,9 +15,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from augment.errors import RequestError
-from augment.estimators import AutoencoderTransformer
+from augment.errors import RecordsError, RequestError, SchemaError
+from augment.estimators import AutoencoderTransformer, PretrainedRegressor
 from augment.runtime import Model
+from augment.training import TrainConfig
 from tests.estimators.test_estimators_sampler import labels, mixed
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ def test_cells_may_be_missing_that_never_were() -> None:
     assert np.isfinite(own.transform(features)).all()
 
 
+def test_scores_are_of_clipped_numbers(fitted: AutoencoderTransformer) -> None:
+    """A number beyond the training range scores as the range's end, an unseen category as a missing one."""
+    frame = mixed(120).iloc[:4]
+    size = mixed(120)["size"].max()
+    told = fitted.score_samples(frame.assign(size=size, town=None))
+    beyond = fitted.score_samples(frame.assign(size=size + 1e6, town="Rom"))
+    np.testing.assert_array_equal(told, beyond)
+
+
 def test_it_works_in_a_pipeline_and_a_grid_search() -> None:
     """Parameters are set from outside, and clones learn the same."""
     pipeline = make_pipeline(transformer(), LogisticRegression())
@@ -95,6 +105,46 @@ def test_the_bundle_gives_the_same_vectors(fitted: AutoencoderTransformer, tmp_p
     latent = model.encode(fitted._table.table(mixed(120))).latent
     wanted = fitted.transform(mixed(120))
     np.testing.assert_allclose(np.stack([c.to_numpy() for c in latent.columns], 1), wanted, atol=1e-4)
+
+
+def test_settings_of_the_configuration_hold() -> None:
+    """What the estimator has no parameter for comes from `config`; what it has one for is not told twice."""
+    features = np.random.default_rng(0).normal(size=(40, 4))
+    config = TrainConfig.model_validate({"autoencoder": {"dropout": 0.5, "learning_rate": 0.01}})
+    own = transformer(config=config).fit(features)
+    told = own.learnt_.config.autoencoder
+    assert (told.dropout, told.learning_rate, told.latent_dim) == (0.5, 0.01, 3)
+    assert (own.transform(features) != transformer().fit_transform(features)).any()
+    pretrained = PretrainedRegressor(max_steps=2, head_steps=2, config=config).fit(features, features[:, 0])
+    assert pretrained.learnt_.config.autoencoder.dropout == 0.5
+    spoilt = TrainConfig.model_validate({"autoencoder": {"mask": 0.3, "latent_dim": 3}})
+    with pytest.raises(RequestError, match=r"config\.autoencoder\.mask must be left to the estimator's mask"):
+        transformer(config=spoilt).fit(features)
+    transformer(config=spoilt, mask=0.3).fit(features)
+
+
+def test_rows_that_cannot_be_arrays_are_refused() -> None:
+    """A shape for a DataFrame, a shape of another size, a missing pixel: each names `as_array`."""
+    pixels = load_digits().data[:60]
+    with pytest.raises(RequestError, match="as_array must be None or False for a DataFrame"):
+        transformer(as_array=(8, 8)).fit(pd.DataFrame(pixels))
+    for shape in ((9, 9), (-8, -8), ()):
+        with pytest.raises(RequestError, match=r"as_array must be a shape of .* columns, 64"):
+            transformer(as_array=shape).fit(pixels)
+    own = transformer(max_steps=2).fit(pixels)
+    pixels[3, 5] = np.nan
+    for failing in (own.transform, transformer(as_array=True).fit):
+        with pytest.raises(RecordsError, match=r"X\[3, 5\] must be there.*fit with as_array=False"):
+            failing(pixels)
+
+
+def test_nothing_to_learn_is_refused() -> None:
+    """No columns, or none but free text."""
+    with pytest.raises(SchemaError, match="columns must have one that can be learnt"):
+        transformer().fit(mixed()[["note"]])
+    for frame in (pd.DataFrame(), pd.DataFrame(index=range(9))):
+        with pytest.raises(SchemaError, match="columns must be at least 1, got 0"):
+            transformer().fit(frame)
 
 
 def test_what_does_not_fit_is_refused() -> None:
