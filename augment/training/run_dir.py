@@ -133,10 +133,18 @@ class RunDirectory:
             raise _unwritable(self.path, exc) from exc
 
     def take_up(self, every_s: float, tell: Callable[[str], None]) -> None:
-        """Go on with an unfinished run."""
+        """Go on with an unfinished run: with no epoch at first, those that are kept are restored.
+
+        Raises:
+            PublishError: It cannot be written.
+        """
         self.resumed = True
         self.checkpoints = Checkpoints(self.checkpoints.path, every_s, tell)
         self.checkpoints.remove_unfinished()
+        try:
+            self._rewrite_losses()
+        except OSError as exc:
+            raise _unwritable(self.path, exc) from exc
 
     def restore(self, history: Sequence[Progress]) -> None:
         """Take in the epochs that a checkpoint remembers; later ones are done again.

@@ -113,7 +113,7 @@ def test_nothing_to_serve_is_an_error_that_says_so(models: Path, tmp_path: Path,
     with pytest.raises(RequestError) as caught:
         Registry.open(settings(directory))
     assert caught.value.violations[0].field == "models"
-    assert str(directory) in caught.value.violations[0].value
+    assert str(directory)[:60] in caught.value.violations[0].value  # a long one is cut
 
 
 def test_an_empty_directory_is_served_when_asked_to(tmp_path: Path) -> None:
