@@ -43,16 +43,16 @@ def check(found: dict[str, Any]) -> None:
 
 
 def test_a_killed_run_ends_in_the_same_bits(tmp_path: Path) -> None:
-    """SIGKILL before a random step, sync, rename or stage, twice, and just after publishing.
+    """SIGKILL just after publishing, and before a random step, sync, rename or stage, twice.
 
     The same call again goes on in the same run directory, publishes one version whose graphs have the same
     sha256 as an unbroken run's, tells each epoch once, and leaves no checkpoint behind.
     """
-    check(endings(tmp_path, kills=3, seed=4))
+    check(endings(tmp_path, kills=2, seed=4))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_killed_runs_end_in_the_same_bits(tmp_path: Path) -> None:
-    """Likewise at twenty-four more moments."""
+    """Likewise at many more moments."""
     check(endings(tmp_path, kills=13, seed=5))
