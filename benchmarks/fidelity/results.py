@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fidelity.datasets import DATASETS
-from fidelity.measures import MEASURES, spread_of
+from fidelity.measures import MEASURES, quietest, spread_of
 from fidelity.methods import METHODS
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ class Results:
         return cls(cells, store.threads)
 
     def spread(self, dataset: str, method: str, measure: str) -> Spread | None:
-        """Return a measure over the seeds; None where no cell has it."""
-        return spread_of(MEASURES[measure].read, self.cells[dataset, method])
+        """Return a measure over the seeds, a time over the quietest of them; None where no cell has it."""
+        cells = self.cells[dataset, method]
+        return spread_of(MEASURES[measure].read, quietest(cells) if MEASURES[measure].by_the_clock else cells)
 
     def median(self, dataset: str, method: str, measure: str) -> float | None:
         """Return a measure's median over the seeds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,20 @@ def test_a_cell_that_cannot_run_says_why(tmp_path: Path, method: str, reason: st
     assert reason in cell.failure["reason"]
     results = Results.of(runner.store, seeds=1)
     assert reason in results.reason("german_credit", method)
+
+
+def test_times_are_those_of_the_quietest_seeds(tmp_path: Path) -> None:
+    """Figures are medians over all seeds, times by the clock over those at the lowest load."""
+    store = Store(tmp_path, threads=1)
+    dataset, method = DATASETS["german_credit"], METHODS["TVAE"]
+    for seed, (load, seconds) in enumerate([([1.0, 1.1], 10.0), ([0.9, 9.0], 50.0), ([0.5, 1.4], 12.0)]):
+        directory = store.cell(dataset, method, seed).directory
+        directory.mkdir(parents=True)
+        times = {"load_average": load, "fit_seconds": seconds, "fit_cpu_seconds": seconds}
+        (directory / "times.json").write_text(json.dumps(times), encoding="utf-8")
+    results = Results.of(store, 3)
+    assert results.median(dataset.name, method.name, "fit") == 11.0
+    assert results.median(dataset.name, method.name, "fit_cpu") == 12.0
 
 
 def test_the_page_of_an_empty_cache_measures_nothing(tmp_path: Path) -> None:
