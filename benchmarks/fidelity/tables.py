@@ -29,7 +29,7 @@ Detection: boosted trees, 3-fold; .5 cannot tell; clearly below .5, rows are nea
 mislead the detector in another fold. `real holdout` is the ceiling: half of the held-out real rows in the
 place of synthetic ones, so fewer of them, which costs it where a model is trained on them. `independent
 columns` draws each column by itself: what any method must beat. SMOTE learns nothing in `fit` and does its
-work in each call. Times by the clock are those of the seeds that ran at the method's lowest load; they compare
+work in each call. Times by the clock are of the seeds that ran at the method's lowest load; these compare
 only where the load of the machine was alike (`load`: of all processes, when the cell began); CPU seconds
 suffer less. A method without figures says why; no figure is made up or
 carried over."""
