@@ -103,7 +103,7 @@ def _cast_elements(field: str, flat: pa.Array, element: pa.DataType) -> pa.Array
         return flat
     try:
         return flat.cast(element)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:  # a value, or the type, has no such cast
+    except pa.ArrowException as exc:
         raise SchemaError.of(
             field, f"must have elements of {element}", str(flat.type), "Cast the arrays"
         ) from exc

@@ -171,11 +171,7 @@ def column_of(name: Any, cells: pd.Series[Any]) -> pa.Array:
     """Return cells as Arrow has them."""
     try:
         column = pa.array(cells, from_pandas=True)
-    except (
-        pa.ArrowInvalid,
-        pa.ArrowTypeError,
-        pa.ArrowNotImplementedError,
-    ) as exc:  # all it says of types
+    except pa.ArrowException as exc:
         remedy = "Make it numbers, text, categories, booleans or dates"
         raise SchemaError.of(
             f"columns.{name}", "must have cells of one type", shorten(str(exc)), remedy

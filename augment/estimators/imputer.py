@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from augment.data import conform
-from augment.estimators.feature_table import FeatureTable
 from augment.estimators.learning import LearningEstimator, seed_of
 from augment.runtime.denoising import denoised
 from augment.training.config import TrainConfig
@@ -82,10 +81,7 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's
         """Learn features; `y` is ignored."""
         del y
-        self._validate_params()
-        X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
-        self._table = FeatureTable.of(X, as_array=False)
-        table = self._table.table(X)
+        table = self._first_table(X, as_array=False)
         changes: dict[str, Any] = {"models": ("imputer",)}
         changes["seed"] = seed_of(check_random_state(self.random_state))
         if self.max_steps is not None:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from augment.data import conform
 from augment.errors import RecordsError, RequestError
+from augment.estimators.feature_table import FeatureTable
 from augment.estimators.frames import require_columns
 from augment.training.config import AutoencoderConfig, TrainConfig
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import pyarrow as pa
 
     from augment.data import Encoded
-    from augment.estimators.feature_table import FeatureTable
     from augment.training.learnt import Learnt
 
 __all__ = ["LearningEstimator", "autoencoder_config", "seed_of"]
@@ -67,6 +68,13 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
             ensure_all_finite="allow-nan",
             ensure_min_samples=_FEWEST_ROWS if reset else 1,
         )
+
+    def _first_table(self, X: Any, *, as_array: bool | tuple[int, ...] | None) -> pa.Table:  # noqa: N803
+        """Check parameters and features, remember how the features came, and return them as a table."""
+        self._validate_params()
+        X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
+        self._table = FeatureTable.of(X, as_array=as_array)
+        return self._table.table(X)
 
     def _encoded(self, X: Any) -> Encoded:  # noqa: N803 - scikit-learn's
         """Return features as the models see them; cells may be missing that never were in training."""

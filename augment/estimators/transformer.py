@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from augment.errors import RequestError
-from augment.estimators.feature_table import FeatureTable
 from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
 from augment.runtime.engine import graph_inputs
 from augment.runtime.latents import decoded
@@ -102,10 +101,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's
         """Learn features; `y` is ignored."""
         del y
-        self._validate_params()
-        X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
-        self._table = FeatureTable.of(X, as_array=self.as_array)
-        table = self._table.table(X)
+        table = self._first_table(X, as_array=self.as_array)
         self.learnt_ = learn(table, self._table.schema(table), self._config())
         self.reconstruction_loss_ = self.learnt_.trained["autoencoder"].report.heldout_loss
         self._n_features_out = self.learnt_.trained["autoencoder"].finished.latent_dim

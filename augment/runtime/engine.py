@@ -41,6 +41,11 @@ class Engine:
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     threads: int = 1
 
+    @property
+    def makes_all_in_steps(self) -> bool:
+        """Whether all of a record is made column by column: arrays are made after the others, at once."""
+        return bool(self.stepwise) and not self.codec.layout.array_names
+
     def run(self, role: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return a graph's outputs for all rows of `inputs`."""
         return run_in_blocks(self.graphs[role], inputs, block_rows=self.block_rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
-from augment.errors import RecordsError
+from augment.errors import RecordsError, UnsupportedError
 from augment.runtime.checks import checked_first_row
 from augment.runtime.guided import guided_paths
 from augment.runtime.latents import decoded, posterior_means
@@ -18,7 +18,29 @@ if TYPE_CHECKING:
     from augment.data import Encoded, Unseen
     from augment.runtime.engine import Engine
 
-__all__ = ["interpolated"]
+__all__ = ["chosen_method", "interpolated"]
+
+
+def chosen_method(engine: Engine, wanted: Method, *, model: str) -> Method:
+    """Return the method that is wanted, or for `auto` the best that the model can.
+
+    Args:
+        engine: The model's.
+        wanted: Any method.
+        model: Its name, for the message.
+
+    Raises:
+        UnsupportedError: The model cannot.
+    """
+    if wanted is Method.AUTO:
+        return Method.GUIDED if engine.makes_all_in_steps else Method.LINEAR
+    if wanted is Method.GUIDED and not engine.makes_all_in_steps:
+        reason = "it makes no whole records column by column. Use linear or slerp"
+    elif wanted is not Method.GUIDED and "encode" not in engine.graphs:
+        reason = "it has no latent space. Use guided"
+    else:
+        return wanted
+    raise UnsupportedError(f"model {model} cannot interpolate by method {wanted}: {reason}")
 
 
 def interpolated(

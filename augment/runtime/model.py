@@ -20,14 +20,14 @@ from augment.runtime.checks import (
 from augment.runtime.denoising import denoised
 from augment.runtime.draws import drawn
 from augment.runtime.generation import generated_batches
-from augment.runtime.interpolation import interpolated
-from augment.runtime.latents import decoded, posterior_means, run_on_records
+from augment.runtime.interpolation import chosen_method, interpolated
+from augment.runtime.latents import decoded, posterior_means
 from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method
-from augment.runtime.prediction import percentiles, prediction_table
+from augment.runtime.prediction import predicted, scored
 from augment.runtime.records_in import conformed, latent_matrix, latent_names
-from augment.runtime.results import Denoised, Draws, Latents, Predictions, Records, Scores
+from augment.runtime.results import Denoised, Draws, Latents, Records
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from augment.data import Balance, Codec
     from augment.runtime.asked import ConditionsLike
     from augment.runtime.engine import Engine
+    from augment.runtime.results import Predictions, Scores
 
 __all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
 
@@ -82,7 +83,7 @@ class Model:
         self.operations = operations_of(
             self.samplers,
             engine.graphs,
-            stepwise=bool(engine.stepwise) and not engine.codec.layout.array_names,
+            stepwise=engine.makes_all_in_steps,
         )
         self._engine = engine
 
@@ -233,19 +234,8 @@ class Model:
         """
         self._require("interpolate")
         count = checked_integer("steps", steps, 2, MAX_STEPS)
-        way = Method(checked_choice("method", method, [each.value for each in Method]))
-        if way is Method.AUTO:
-            way = Method.GUIDED if self._makes_all_in_steps else Method.LINEAR
-        if way is Method.GUIDED and not self._makes_all_in_steps:
-            raise UnsupportedError(
-                f"model {self.name}/{self.version} cannot interpolate by method guided: it makes no whole "
-                "records column by column. Use linear or slerp"
-            )
-        if way is not Method.GUIDED and "encode" not in self.operations:
-            raise UnsupportedError(
-                f"model {self.name}/{self.version} cannot interpolate by method {way}: it has no latent "
-                "space. Use guided"
-            )
+        wanted = Method(checked_choice("method", method, [each.value for each in Method]))
+        way = chosen_method(self._engine, wanted, model=f"{self.name}/{self.version}")
         return interpolated(self._engine, (start, end), steps=count, method=way, first_row=first_row)
 
     @overload
@@ -377,11 +367,7 @@ class Model:
             UnsupportedError: The model cannot score.
         """
         self._require("score")
-        outputs, unseen = run_on_records(self._engine, "score", table)
-        columns = {"score": outputs["score"]}
-        if self.manifest.score_quantiles is not None:
-            columns["percentile"] = percentiles(outputs["score"], self.manifest.score_quantiles)
-        return Scores(pa.table(columns), unseen)
+        return scored(self._engine, table, self.manifest.score_quantiles)
 
     def predict(self, table: pa.Table) -> Predictions:
         """Return the likeliest class of each record and the probability of each class, or a value.
@@ -393,18 +379,11 @@ class Model:
         self._require("predict")
         prediction = self.manifest.prediction
         assert prediction is not None  # noqa: S101 - the manifest has it where there is a graph `predict`
-        outputs, unseen = run_on_records(self._engine, "predict", table)
-        made = prediction_table(outputs, prediction)
-        return Predictions(made, prediction.target, prediction.classes, unseen)
-
-    @property
-    def _makes_all_in_steps(self) -> bool:
-        """Whether all of a record is made column by column: arrays are made after the others, at once."""
-        return bool(self._engine.stepwise) and not self.codec.layout.array_names
+        return predicted(self._engine, table, prediction)
 
     def _drawing_sampler(self) -> str:
         """Return the sampler that completes records."""
-        if not self._makes_all_in_steps:
+        if not self._engine.makes_all_in_steps:
             raise UnsupportedError(
                 f"model {self.name}/{self.version} cannot draw completions: it has no sampler that goes "
                 "column by column. Models of tables without arrays have the denoiser"

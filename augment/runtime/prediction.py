@@ -7,14 +7,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from augment.runtime.latents import run_on_records
+from augment.runtime.results import Predictions, Scores
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from augment.bundle import Prediction
+    from augment.runtime.engine import Engine
 
-__all__ = ["percentiles", "prediction_table"]
+__all__ = ["percentiles", "predicted", "prediction_table", "scored"]
+
+
+def predicted(engine: Engine, table: pa.Table, prediction: Prediction) -> Predictions:
+    """Return what the graph `predict` says of records.
+
+    Raises:
+        RecordsError: The records do not fit the model.
+    """
+    outputs, unseen = run_on_records(engine, "predict", table)
+    made = prediction_table(outputs, prediction)
+    return Predictions(made, prediction.target, prediction.classes, unseen)
+
+
+def scored(engine: Engine, table: pa.Table, quantiles: Sequence[float] | None) -> Scores:
+    """Return the scores of records, with percentiles where quantiles of held-out rows are known.
+
+    Raises:
+        RecordsError: The records do not fit the model.
+    """
+    outputs, unseen = run_on_records(engine, "score", table)
+    columns = {"score": outputs["score"]}
+    if quantiles is not None:
+        columns["percentile"] = percentiles(outputs["score"], quantiles)
+    return Scores(pa.table(columns), unseen)
 
 
 def prediction_table(outputs: Mapping[str, NDArray[Any]], prediction: Prediction) -> pa.Table:

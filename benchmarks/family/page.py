@@ -87,4 +87,6 @@ def _table(groups: Mapping[tuple[str, ...], list[Mapping[str, Any]]], measures: 
 
 def _mean(cells: list[Mapping[str, Any]], measure: str) -> str:
     found = [cell[measure] for cell in cells if measure in cell]
-    return f"{np.mean(found):.3f} ± {np.std(found):.3f}" if found else ""
+    if not found:
+        return ""
+    return f"{np.mean(found):.3f} ± {np.std(found):.3f}" if len(found) > 1 else f"{found[0]:.3f}"

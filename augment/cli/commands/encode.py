@@ -27,17 +27,14 @@ def encode(
       augment encode adult adult.csv --out latent.parquet
       augment encode adult adult.csv --out latent.csv --server localhost:50051
     """
-    from augment.cli.records import read_records, warn_unseen  # noqa: PLC0415
-    from augment.cli.repair import counted_portions  # noqa: PLC0415 - help must not wait for imports
-    from augment.cli.sink import check_output, write_batches  # noqa: PLC0415
-    from augment.cli.sources import Where, open_source  # noqa: PLC0415
+    from augment.cli.sources import Where  # noqa: PLC0415 - help must not wait for imports
+    from augment.cli.told import tell_file  # noqa: PLC0415
 
-    check_output(out)
-    with open_source(Where(name, models, server, version, threads)) as source:
-        facts = source.facts
-        table = read_records(records, facts).records
-        made = [(start, source.encode(part)) for start, part in counted_portions(table, facts)]
-    warn_unseen([(start, unseen) for start, latents in made for unseen in latents.unseen])
-    schema = made[0][1].latent.schema
-    written = write_batches(out, schema, [latents.latent for _, latents in made])
-    typer.echo(f"wrote {written:,} latent vectors of width {len(schema)} to {out}")
+    written, first = tell_file(
+        Where(name, models, server, version, threads),
+        records,
+        out,
+        lambda source, part: source.encode(part),
+        lambda told: told.latent,
+    )
+    typer.echo(f"wrote {written:,} latent vectors of width {first.latent.num_columns} to {out}")

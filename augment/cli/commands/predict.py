@@ -28,17 +28,14 @@ def predict(
       augment predict adult adult.csv --out predicted.parquet
       augment predict adult adult.csv --out predicted.csv --server localhost:50051
     """
-    from augment.cli.records import read_records, warn_unseen  # noqa: PLC0415
-    from augment.cli.repair import counted_portions  # noqa: PLC0415 - help must not wait for imports
-    from augment.cli.sink import check_output, write_batches  # noqa: PLC0415
-    from augment.cli.sources import Where, open_source  # noqa: PLC0415
+    from augment.cli.sources import Where  # noqa: PLC0415 - help must not wait for imports
+    from augment.cli.told import tell_file  # noqa: PLC0415
 
-    check_output(out)
-    with open_source(Where(name, models, server, version, threads)) as source:
-        facts = source.facts
-        table = read_records(records, facts).records
-        made = [(start, source.predict(part)) for start, part in counted_portions(table, facts)]
-    warn_unseen([(start, unseen) for start, told in made for unseen in told.unseen])
-    schema = made[0][1].predictions.schema
-    written = write_batches(out, schema, [told.predictions for _, told in made])
-    typer.echo(f"wrote {written:,} predictions of {made[0][1].target} to {out}")
+    written, first = tell_file(
+        Where(name, models, server, version, threads),
+        records,
+        out,
+        lambda source, part: source.predict(part),
+        lambda told: told.predictions,
+    )
+    typer.echo(f"wrote {written:,} predictions of {first.target} to {out}")
