@@ -1,4 +1,4 @@
-"""Fixtures that every area shares: one small bundle, really trained."""
+"""Fixtures that every area shares: two small bundles, really trained, once for all workers."""
 
 from __future__ import annotations
 
@@ -25,25 +25,57 @@ def table() -> pa.Table:
 @pytest.fixture(scope="session")
 def models_dir(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models directory with one bundle, `tiny/1`, trained on `table` for a few epochs."""
-    root = tmp_path_factory.getbasetemp()
+    return trained_once(tmp_path_factory, "tiny", table, epochs=6)
+
+
+@pytest.fixture(scope="session")
+def flat_csv(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared records without their images as a CSV file, its days written as in 31.12.2024."""
+    from augment.data import write_table  # noqa: PLC0415 - numpy only where it is needed
+
+    days = [f"{day:%d.%m.%Y}" for day in table["day"].to_pylist()]
+    flat = table.drop_columns(["image"])
+    path = tmp_path_factory.mktemp("records") / "flat.csv"
+    write_table(flat.set_column(flat.schema.get_field_index("day"), "day", [days]), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def flat_table(flat_csv: Path) -> pa.Table:
+    """The records of that file."""
+    from augment.data import read_table  # noqa: PLC0415 - like the others
+
+    return read_table(flat_csv)
+
+
+@pytest.fixture(scope="session")
+def flat_dir(flat_table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models directory with one bundle, `flat/1`, which has no arrays."""
+    return trained_once(tmp_path_factory, "flat", flat_table, epochs=2)
+
+
+def trained_once(factory: pytest.TempPathFactory, name: str, table: pa.Table, *, epochs: int) -> Path:
+    """Return a models directory with the bundle `name/1`; the first worker trains, the others wait."""
+    root = factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        root = root.parent  # of all workers: the first one trains, the others wait
-    with (root / "trained.lock").open("w") as lock:
+        root = root.parent  # of all workers
+    trained = root / f"trained-{name}"
+    with (root / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (root / "trained").exists():
-            train(table, root / "training")
-            (root / "training").rename(root / "trained")
-    return root / "trained" / "models"
+        if not trained.exists():
+            train(table, root / f"training-{name}", name, epochs)
+            (root / f"training-{name}").rename(trained)
+    return trained / "models"
 
 
-def train(table: pa.Table, root: Path) -> None:
-    """Train the bundle `models/tiny/1` under `root`."""
+def train(table: pa.Table, root: Path, name: str, epochs: int) -> None:
+    """Train the bundle `models/name/1` under `root`."""
     from augment.data import detect_schema  # noqa: PLC0415 - torch only where it is needed
     from augment.training import TrainConfig, build_bundle  # noqa: PLC0415
 
-    config = TrainConfig(epochs=6, seed=1, device="cpu")
+    config = TrainConfig(epochs=epochs, seed=1, device="cpu")
     schema = detect_schema(table, target="class")
-    build_bundle(table, schema, config, name="tiny", out=root / "models", run_dir=root / "run")
+    build_bundle(table, schema, config, name=name, out=root / "models", run_dir=root / "run")
 
 
 @pytest.fixture(scope="session")

@@ -27,11 +27,14 @@ def locked_directory(path: Path) -> Iterator[None]:
     """Make the directory `path` and hold its lock.
 
     Another publisher may take a directory for a leftover in the moment between making and locking;
-    then it is gone once the lock is ours, and is made again.
+    then it is gone before it is opened, or once the lock is ours, and is made again.
     """
     while True:
         path.mkdir()
-        descriptor = os.open(path, _DIRECTORY)
+        try:
+            descriptor = os.open(path, _DIRECTORY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if path.exists():
             break

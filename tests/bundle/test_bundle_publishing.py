@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from augment.bundle import find_bundle, list_bundles, open_bundle, publish, publishing
+from augment.bundle.leftovers import remove_leftovers
 from augment.errors import PublishError, RequestError
 from tests.bundle.conftest import CREATED
 from tests.bundle.small_graphs import GraphWriter
@@ -139,6 +140,25 @@ def test_publishers_at_once_take_different_versions(tmp_path: Path, draft: Bundl
     assert _entries(tmp_path) == sorted(str(version) for version in range(1, 13))
     for path in list_bundles(tmp_path):
         open_bundle(path)
+
+
+def test_a_directory_taken_for_a_leftover_is_made_again(
+    tmp_path: Path, draft: BundleDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another publisher clears up right after the directory was made and before it is locked."""
+    make, made = Path.mkdir, []
+
+    def made_and_removed(path: Path, *arguments: Any, **named: Any) -> None:
+        make(path, *arguments, **named)
+        if path.name.startswith(".publish-"):
+            made.append(path)
+            if len(made) == 1:
+                remove_leftovers(path.parent)
+                assert not path.exists()
+
+    monkeypatch.setattr(Path, "mkdir", made_and_removed)
+    assert publish(tmp_path, "small", draft).name == "1"
+    assert len(made) == 2
 
 
 def test_a_killed_publisher_leaves_nothing_that_counts(tmp_path: Path, draft: BundleDraft) -> None:
