@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opened", "opened"]
 
+_PATIENCE_S = 60
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -54,6 +55,7 @@ def opened(page: Path, profile: Path) -> Iterator[Opened]:
         profile: A new directory for the browser.
     """
     webdriver = pytest.importorskip("selenium.webdriver")
+    waiting = pytest.importorskip("selenium.webdriver.support.wait")
     browser = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None)
     helper = shutil.which("chromedriver")
     if browser is None or helper is None:
@@ -66,6 +68,8 @@ def opened(page: Path, profile: Path) -> Iterator[Opened]:
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(helper))
     try:
         driver.get(page.as_uri())
+        ready = "return document.readyState === 'complete' && typeof window.drawAllPlots === 'function'"
+        waiting.WebDriverWait(driver, _PATIENCE_S).until(lambda _: driver.execute_script(ready))
         driver.execute_script("window.drawAllPlots()")
         complaints = [entry["message"] for entry in driver.get_log("browser")]
         yield Opened(driver, complaints, _requests(driver, page))
