@@ -62,7 +62,8 @@ def complete_file(
             numbers = (pa.array([draw] * whole.num_rows, pa.int32()), pa.array(range(whole.num_rows)))
             yield pa.Table.from_arrays([*numbers, *whole.columns], schema=schema)
 
-    write_batches(out, schema, numbered(), formats_of(facts.schema))
+    receipt = facts.receipt("denoise", given.records.num_rows, seed)
+    write_batches(out, receipt.on(schema), numbered(), formats_of(facts.schema))
     return Completed(given.records.num_rows, drawn)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from augment_proto.receipt import Receipt
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -62,6 +64,10 @@ class Facts:
     block_rows: int
     training_rows: int
     figures: Mapping[str, float]
+
+    def receipt(self, operation: str, rows: int, seed: int | None = None) -> Receipt:
+        """Return what the same file can be made by again, from the same records."""
+        return Receipt(self.name, self.version, self.digest, operation, 0, rows, seed)
 
 
 def formats_of(schema: pa.Schema) -> dict[str, str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from augment.bundle import find_bundle
 from augment.cli.facts import ColumnFacts, Facts
+from augment.cli.sources import Asked, Generated
+from augment.data import parse_balance, parse_condition
 from augment.runtime import Model
+from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.cli.sources import Denoised, Draws, Latents, Predictions, Records, Scores, Where
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -56,10 +57,8 @@ class LocalSource:
             figures=manifest.figures,
         )
 
-    def generate(
-        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
-    ) -> Iterator[pa.Table]:
-        """Yield synthetic records in result types, in constant memory."""
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+        """Return synthetic records in result types, in constant memory."""
         batches = self.model.generate_batches(
             rows,
             seed=seed,
@@ -70,7 +69,27 @@ class LocalSource:
             steps=asked.steps,
             max_rows=_BATCH_ROWS,
         )
-        return (pa.Table.from_batches([batch]).cast(self.model.result_schema) for batch in batches)
+        receipt = Receipt(
+            model=self.model.name,
+            version=self.model.version,
+            digest=self.model.digest,
+            operation="generate",
+            offset=offset,
+            rows=rows,
+            seed=seed,
+            sampler=self.model.sampler_for(sampler, plain=asked == Asked()),
+            steps=asked.steps or 0,
+            **self._told(asked),
+        )
+        schema = self.model.result_schema
+        return Generated(receipt, (pa.Table.from_batches([batch]).cast(schema) for batch in batches))
+
+    def _told(self, asked: Asked) -> dict[str, Any]:
+        """Return conditions and balance as they were read, which is how a server tells them."""
+        columns = [column.name for column in self.model.manifest.record_schema.columns]
+        conditions = tuple(parse_condition(text, columns).text for text in asked.conditions)
+        balance = parse_balance(asked.balance, columns).text if asked.balance else ""
+        return {"conditions": conditions, "balance": balance}
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
         """Return `steps` records from each row of `start` to that of `end`."""

@@ -74,7 +74,8 @@ def repair_file(
     warn_unseen(unseen)
     diff = pa.concat_tables(diffs)
     records = with_texts(pa.concat_tables(parts).unify_dictionaries(), facts, given)
-    write_batches(out, records.schema, [records], formats_of(facts.schema))
+    schema = facts.receipt("denoise", records.num_rows).on(records.schema)
+    write_batches(out, schema, [records], formats_of(facts.schema))
     if changes is not None:
         write_batches(changes, _CHANGES, [diff])
     filled = diff["before"].null_count

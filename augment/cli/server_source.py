@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from augment.cli.facts import ColumnFacts, Facts
+from augment.cli.sources import Generated
 from augment_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
-    from augment_client import ModelInfo
+    from augment_client import ModelInfo, RecordStream
 
 __all__ = ["ServerSource", "facts_of", "open_server_source"]
 
@@ -27,12 +28,10 @@ class ServerSource:
     client: Client
     facts: Facts
 
-    def generate(
-        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
-    ) -> Iterator[pa.Table]:
-        """Yield synthetic records in result types, in constant memory."""
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+        """Return synthetic records in result types, in constant memory."""
         name, version = self.facts.name, self.facts.version
-        with self.client.generate_batches(
+        stream = self.client.generate_batches(
             name,
             rows,
             seed=seed,
@@ -42,9 +41,8 @@ class ServerSource:
             balance=asked.balance,
             steps=asked.steps,
             version=version,
-        ) as stream:
-            for batch in stream:
-                yield pa.Table.from_batches([batch])
+        )
+        return Generated(stream.info.receipt, _tables(stream))
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
         """Return `steps` records from each row of `start` to that of `end`."""
@@ -89,6 +87,12 @@ class ServerSource:
     def predict(self, table: pa.Table) -> Predictions:
         """Return what the model predicts of the records."""
         return self.client.predict(self.facts.name, table, version=self.facts.version)
+
+
+def _tables(stream: RecordStream) -> Iterator[pa.Table]:
+    with stream:
+        for batch in stream:
+            yield pa.Table.from_batches([batch])
 
 
 @contextmanager

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from augment.cli.facts import Facts
+    from augment_proto.receipt import Receipt
 
 __all__ = [
     "Asked",
     "Denoised",
     "Draws",
+    "Generated",
     "Latents",
     "Predictions",
     "Records",
@@ -115,6 +117,19 @@ class Asked:
     steps: int | None = None
 
 
+@dataclass(frozen=True)
+class Generated:
+    """Synthetic records on their way.
+
+    Attributes:
+        receipt: What they are made by.
+        tables: They, portion by portion.
+    """
+
+    receipt: Receipt
+    tables: Iterator[pa.Table]
+
+
 class Source(Protocol):
     """A model that answers."""
 
@@ -122,10 +137,8 @@ class Source(Protocol):
     def facts(self) -> Facts:
         """What the model says of itself."""
 
-    def generate(
-        self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
-    ) -> Iterator[pa.Table]:
-        """Yield synthetic records in result types, in constant memory."""
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+        """Return synthetic records in result types, in constant memory."""
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
         """Return `steps` records from each row of `start` to that of `end`."""

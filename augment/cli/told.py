@@ -34,6 +34,8 @@ def tell_file(
     out: Path,
     ask: Callable[[Source, pa.Table], Answer],
     table_of: Callable[[Answer], pa.Table],
+    *,
+    operation: str,
 ) -> tuple[int, Answer]:
     """Ask about all records, part by part, and write one row for each, in their order.
 
@@ -43,6 +45,7 @@ def tell_file(
         out: The file to write.
         ask: What is asked of a part.
         table_of: Takes from an answer what is written.
+        operation: What that is called in the file's receipt.
 
     Returns:
         The rows written, and the answer to the first part.
@@ -54,4 +57,6 @@ def tell_file(
         made = [(start, ask(source, part)) for start, part in counted_portions(table, facts)]
     warn_unseen([(start, unseen) for start, told in made for unseen in told.unseen])
     first = made[0][1]
-    return write_batches(out, table_of(first).schema, [table_of(told) for _, told in made]), first
+    plain = table_of(first).schema.remove_metadata()
+    schema = facts.receipt(operation, table.num_rows).on(plain)
+    return write_batches(out, schema, [table_of(told) for _, told in made]), first

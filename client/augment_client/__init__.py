@@ -11,6 +11,7 @@ from __future__ import annotations
 from augment_client.async_client import AsyncClient
 from augment_client.client import Client
 from augment_client.conditions import BalanceLike, ConditionsLike
+from augment_client.denoise_streams import AsyncDenoiseStream, DenoiseStream
 from augment_client.errors import (
     BundleUnusableError,
     CallCancelledError,
@@ -45,9 +46,11 @@ from augment_client.results import (
     Unseen,
 )
 from augment_client.streams import AsyncRecordStream, RecordStream
+from augment_proto.receipt import Receipt
 
 __all__ = [
     "AsyncClient",
+    "AsyncDenoiseStream",
     "AsyncRecordStream",
     "BalanceLike",
     "BundleUnusableError",
@@ -58,6 +61,7 @@ __all__ = [
     "ColumnNotFoundError",
     "ConditionsLike",
     "DeadlineError",
+    "DenoiseStream",
     "Denoised",
     "Draws",
     "InvalidArrowError",
@@ -70,6 +74,7 @@ __all__ = [
     "Predictions",
     "ProtocolError",
     "Reason",
+    "Receipt",
     "RecordStream",
     "Records",
     "RecordsLike",

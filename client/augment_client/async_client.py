@@ -9,14 +9,18 @@ import pyarrow as pa
 
 from augment_client import requests, responses
 from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
-from augment_client.checks import checked_timeout
+from augment_client.checks import checked_integer, checked_timeout
 from augment_client.conditions import Asked
+from augment_client.denoise_streams import AsyncDenoiseStream
 from augment_client.failures import error_of
+from augment_client.patience import DEFAULT_RETRIES, MAX_RETRIES, Patience
+from augment_client.replicas import Line, Replicas, targets_of
 from augment_client.streams import AsyncRecordStream
 from augment_proto.v1 import augment_pb2 as pb
-from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Sequence
+
     from google.protobuf.message import Message
 
     from augment_client.calls import Call
@@ -35,8 +39,11 @@ class AsyncClient:
     Everything is as in `Client`, with `await`; `generate_batches` is iterated with `async for`.
 
     Args:
-        target: `host:port`, or any name that gRPC resolves.
+        target: `host:port`, or any name that gRPC resolves; several, in a sequence or with commas between,
+            are replicas: where one is gone, calls and streams go on at the next.
         timeout_s: How long one call may take.
+        retries: How often a broken stream is taken up again before it fails, counted from the last row that
+            came; 0: never. By default it takes about 12 seconds until it gives up.
         channel_credentials: None: plain text.
 
     Example:
@@ -46,19 +53,23 @@ class AsyncClient:
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str | Sequence[str] = DEFAULT_TARGET,
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        retries: int = DEFAULT_RETRIES,
         channel_credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        self._target = target
+        self._targets = targets_of(target)
         self._timeout_s = checked_timeout(timeout_s)
+        self._retries = checked_integer("retries", retries, 0, MAX_RETRIES)
         options = channel_options()
-        if channel_credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, options)
-        else:
-            self._channel = grpc.aio.secure_channel(target, channel_credentials, options)
-        self._stub = AugmentServiceStub(self._channel)
+
+        def connect(address: str) -> Any:
+            if channel_credentials is None:
+                return grpc.aio.insecure_channel(address, options)
+            return grpc.aio.secure_channel(address, channel_credentials, options)
+
+        self._replicas = Replicas(self._targets, connect)
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the newest version of each hosted model, ordered by name."""
@@ -134,7 +145,11 @@ class AsyncClient:
         version: int | None = None,
         timeout_s: float | None = None,
     ) -> AsyncRecordStream:
-        """Return an iterator over the same records in batches, in constant memory."""
+        """Return an iterator over the same records in batches, in constant memory.
+
+        A stream that breaks because the connection or the server goes away goes on by itself at the next row,
+        of the same bundle, at another replica too: no row is lost, none comes twice.
+        """
         timeout = None if timeout_s is None else checked_timeout(timeout_s)
         request = requests.generate(
             name,
@@ -145,7 +160,8 @@ class AsyncClient:
             version=version,
             asked=Asked(conditions, balance, steps),
         )
-        return AsyncRecordStream(request, self._stub.Generate(request, timeout=timeout))
+        line = Line.of(self._replicas, "Generate", timeout)
+        return AsyncRecordStream(request, line, Patience(self._retries, len(self._replicas)))
 
     async def interpolate(
         self,
@@ -240,6 +256,40 @@ class AsyncClient:
         drawn = requests.draws(name, records, asked, count=draws, seed=seed, version=version)
         return await self._send(drawn, timeout_s)
 
+    def denoise_batches(
+        self,
+        name: str,
+        batches: Iterable[RecordsLike] | AsyncIterable[RecordsLike],
+        *,
+        threshold: float | None = None,
+        numbers: str | None = None,
+        first_row: int = 0,
+        version: int | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncDenoiseStream:
+        """Return an iterator over the same for tables of any length, in constant memory at both ends.
+
+        The parts are in order; a large batch comes back in several. A stream that breaks because the
+        connection or the server goes away goes on by itself with what was not answered.
+
+        Args:
+            name: The model.
+            batches: The records, in portions, from a plain or an asynchronous iterable; read as the parts
+                are taken.
+            threshold: As in `denoise`.
+            numbers: As in `denoise`.
+            first_row: The number of the first row of all.
+            version: The model's version.
+            timeout_s: For the whole stream; None: no limit.
+        """
+        timeout = None if timeout_s is None else checked_timeout(timeout_s)
+        asked = requests.Repair(threshold, numbers, first_row)
+        header = requests.denoise_header(name, asked, version=version)
+        line = Line.of(self._replicas, "DenoiseStream", timeout)
+        return AsyncDenoiseStream(
+            header, batches, first_row, line, Patience(self._retries, len(self._replicas))
+        )
+
     async def encode(
         self, name: str, records: RecordsLike, *, version: int | None = None, timeout_s: float | None = None
     ) -> Latents:
@@ -271,8 +321,9 @@ class AsyncClient:
         return await self._send(requests.predict(name, records, version=version), timeout_s)
 
     async def aclose(self) -> None:
-        """End all calls and close the connection."""
-        await self._channel.close()
+        """End all calls and close the connections."""
+        for channel in self._replicas.channels:
+            await channel.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -281,7 +332,7 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"AsyncClient({self._target!r})"
+        return f"AsyncClient({', '.join(self._targets)!r})"
 
     async def _send(self, call: Call[_R], timeout_s: float | None) -> _R:
         if not call.is_large:
@@ -292,7 +343,13 @@ class AsyncClient:
 
     async def _unary(self, method: str, message: Message, timeout_s: float | None) -> Any:
         timeout = self._timeout_s if timeout_s is None else checked_timeout(timeout_s)
-        try:
-            return await getattr(self._stub, method)(message, timeout=timeout)
-        except grpc.RpcError as error:
-            raise error_of(error) from error
+        left = len(self._replicas)
+        while True:
+            stub = self._replicas.stub
+            try:
+                return await getattr(stub, method)(message, timeout=timeout)
+            except grpc.RpcError as error:
+                failure, left = error_of(error), left - 1
+                if not left or not isinstance(failure, ConnectionError):
+                    raise failure from error
+                self._replicas.leave(stub)

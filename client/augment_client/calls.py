@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from augment_client.results import Denoised, Draws, Latents, Predictions, Records, Scores, Unseen
 from augment_proto.limits import MAX_ROWS_PER_CALL
+from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from augment_client.results import ModelInfo
 
-__all__ = ["Call"]
+__all__ = ["Call", "rows_a_message"]
 
 _CALL_BYTES = 4 * 2**20
 _CELL_BYTES = 16
@@ -98,10 +99,15 @@ class Call(Generic[_R]):
 
     @property
     def _max_rows(self) -> int:
-        cells = sum(table.num_columns for table in self.tables) * self.answers_per_row
-        sent = sum(table.nbytes for table in self.tables) // max(1, self._rows)
-        by_bytes = _CALL_BYTES // max(1, sent + _CELL_BYTES * cells)
-        return int(max(1, min(by_bytes, MAX_ROWS_PER_CALL // self.answers_per_row)))
+        return rows_a_message(self.tables, self.answers_per_row)
+
+
+def rows_a_message(tables: Sequence[pa.Table], answers_per_row: int = 1) -> int:
+    """Return how many rows of these tables, which have equally many, one message should hold."""
+    cells = sum(table.num_columns for table in tables) * answers_per_row
+    sent = sum(table.nbytes for table in tables) // max(1, tables[0].num_rows)
+    by_bytes = _CALL_BYTES // max(1, sent + _CELL_BYTES * cells)
+    return int(max(1, min(by_bytes, MAX_ROWS_PER_CALL // answers_per_row)))
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -109,7 +115,13 @@ def _joined(parts: list[Any]) -> Any:
     if isinstance(parts[0], tuple):
         return tuple(_joined(list(tables)) for tables in zip(*parts, strict=True))
     if isinstance(parts[0], pa.Table):
-        return pa.concat_tables(parts).unify_dictionaries()
+        whole = pa.concat_tables(parts).unify_dictionaries()
+        receipts = [Receipt.of(part.schema) for part in parts]
+        if receipts[0] is None:
+            return whole
+        rows = sum(receipt.rows for receipt in receipts if receipt is not None)
+        receipt = dataclasses.replace(receipts[0], rows=rows)
+        return whole.replace_schema_metadata(receipt.on(whole.schema).metadata)
     return parts[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -31,7 +32,7 @@ from augment_proto.refusal import Refusal, unpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_of"]
+__all__ = ["error_of", "is_own_cancellation", "server_cancelled"]
 
 _BY_REASON: Mapping[Reason, type[ClientError]] = {
     kind.reason: kind
@@ -72,6 +73,19 @@ def error_of(call: grpc.RpcError) -> ClientError:
     code = _code(call)
     kind = _BY_REASON.get(refusal.reason) or _BY_CODE.get(code, ClientError)
     return kind(refusal)
+
+
+def is_own_cancellation() -> bool:
+    """Return whether the running task is being cancelled, and not only the call that it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def server_cancelled() -> CallCancelledError:
+    """Return the error of a call that the server cancelled: asyncio's own exception says too little."""
+    code = grpc.StatusCode.CANCELLED
+    message = f"{code.name}: the server cancelled the call"
+    return CallCancelledError(Refusal(code.value[0], Reason.UNSPECIFIED, message))
 
 
 def _status(call: Any) -> object:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from augment_client import responses
-from augment_client.calls import Call
+from augment_client.calls import Call, rows_a_message
 from augment_client.checks import (
     MAX_DRAWS,
     MAX_ROW,
@@ -23,6 +23,8 @@ from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
     from augment_client.conditions import Asked
@@ -33,6 +35,8 @@ __all__ = [
     "Repair",
     "decode",
     "denoise",
+    "denoise_chunks",
+    "denoise_header",
     "draws",
     "encode",
     "generate",
@@ -156,6 +160,25 @@ def denoise(name: str, records: RecordsLike, asked: Repair, *, version: int | No
         return asked.message(to_ipc(table), model=model, version=version, first_row=first_row)
 
     return Call("Denoise", model, checked_version(version), (to_table(records),), build, responses.denoised)
+
+
+def denoise_header(name: str, asked: Repair, *, version: int | None) -> pb.DenoiseStreamHeader:
+    """Return what a stream of chunks to denoise begins with."""
+    return pb.DenoiseStreamHeader(
+        model=checked_name(name),
+        version=checked_version(version),
+        threshold=None if asked.threshold is None else float(asked.threshold),
+        numbers=asked.numbers or "",
+    )
+
+
+def denoise_chunks(table: pa.Table, first_row: int) -> Iterator[pb.DenoiseChunk]:
+    """Yield records in chunks, numbered from `first_row`; nothing where there are none."""
+    if not table.num_rows:
+        return
+    size = rows_a_message((table,))
+    for start in range(0, table.num_rows, size):
+        yield pb.DenoiseChunk(first_row=first_row + start, records=to_ipc(table.slice(start, size)))
 
 
 def draws(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.plain import restore
+from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +36,7 @@ __all__ = [
     "ANSWER_LIMITS",
     "decoded",
     "denoised",
+    "denoised_chunk",
     "draws",
     "latents",
     "model",
@@ -74,17 +77,24 @@ def model(answer: pb.GetModelResponse) -> ModelInfo:
 
 def records(answer: pb.InterpolateResponse | pb.ReconstructResponse) -> Records:
     """Read records made from records."""
-    return Records(_restored(answer.records, answer.result_schema), _unseen(answer.unseen))
+    made = _restored(answer.records, answer.result_schema)
+    return Records(_stamped(made, answer.receipt), _unseen(answer.unseen))
 
 
 def decoded(answer: pb.DecodeResponse) -> Records:
     """Read records made from latent vectors."""
-    return Records(_restored(answer.records, answer.result_schema))
+    return Records(_stamped(_restored(answer.records, answer.result_schema), answer.receipt))
 
 
 def denoised(answer: pb.DenoiseResponse) -> Denoised:
     """Read repaired records."""
-    repaired = _restored(answer.records, answer.result_schema)
+    made = denoised_chunk(answer, answer.result_schema)
+    return dataclasses.replace(made, records=_stamped(made.records, answer.receipt))
+
+
+def denoised_chunk(answer: pb.DenoiseResponse | pb.DenoisedChunk, result_schema: bytes) -> Denoised:
+    """Read repaired records of a stream, whose header has the schema."""
+    repaired = _restored(answer.records, result_schema)
     changed, confidence = _table(answer.changed), _table(answer.confidence)
     for table in (changed, confidence):
         if table.column_names != repaired.column_names or table.num_rows != repaired.num_rows:
@@ -101,17 +111,18 @@ def draws(answer: pb.DenoiseResponse) -> Draws:
             raise ProtocolError.of("must have one flag a cell", table.shape)
     if not tables:
         raise ProtocolError.of("must have the draws asked for", "none: the server is older than this client")
+    tables = tuple(_stamped(table, answer.receipt) for table in tables)
     return Draws(tables, changed, answer.seed, _unseen(answer.unseen))
 
 
 def latents(answer: pb.EncodeResponse) -> Latents:
     """Read latent vectors."""
-    return Latents(_table(answer.latent), _unseen(answer.unseen))
+    return Latents(_stamped(_table(answer.latent), answer.receipt), _unseen(answer.unseen))
 
 
 def scores(answer: pb.ScoreResponse) -> Scores:
     """Read scores."""
-    return Scores(_table(answer.scores), _unseen(answer.unseen))
+    return Scores(_stamped(_table(answer.scores), answer.receipt), _unseen(answer.unseen))
 
 
 def predictions(answer: pb.PredictResponse) -> Predictions:
@@ -119,6 +130,7 @@ def predictions(answer: pb.PredictResponse) -> Predictions:
     table = _table(answer.predictions)
     if table.num_columns != 1 + len(answer.classes):
         raise ProtocolError.of("must have a prediction and one probability a class", table.column_names)
+    table = _stamped(table, answer.receipt)
     return Predictions(table, answer.target, tuple(answer.classes), _unseen(answer.unseen))
 
 
@@ -130,6 +142,22 @@ def _table(data: bytes) -> pa.Table:
 def _restored(data: bytes, schema: bytes) -> pa.Table:
     with reading():
         return restore(from_ipc(data, ANSWER_LIMITS), schema_from_ipc(schema, ANSWER_LIMITS))
+
+
+def _stamped(table: pa.Table, receipt: pb.Receipt) -> pa.Table:
+    """Return the table with the receipt in its schema's metadata; as it is where a server gave none."""
+    if not receipt.digest:
+        return table
+    told = Receipt(
+        model=receipt.model,
+        version=receipt.version,
+        digest=receipt.digest,
+        operation=receipt.operation,
+        offset=receipt.offset,
+        rows=receipt.rows,
+        seed=receipt.seed if receipt.HasField("seed") else None,
+    )
+    return table.replace_schema_metadata(told.on(table.schema).metadata)
 
 
 def _unseen(values: Iterable[pb.UnseenValue]) -> tuple[Unseen, ...]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from augment_proto.receipt import Receipt
+
 __all__ = [
     "ColumnInfo",
     "Denoised",
@@ -89,34 +91,66 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What a stream of generated records consists of; with it the same rows can be had again.
+    """What a stream of generated records consists of.
 
     Attributes:
-        model: The model's name.
-        version: The version that answers.
-        digest: The bundle's digest.
-        seed: The seed, drawn by the server where none was given.
-        offset: The first row.
-        rows: How many rows the whole stream has.
-        sampler: How they are made.
-        schema: Columns and types of its batches.
-        conditions: What every record satisfies, as the server read it; each may be asked for again as
-            it stands. One of so many values that it does not travel as text is left out.
-        balance: The balance likewise; empty where there is none.
-        steps: In how many steps a record is made; 0: the model's default.
+        receipt: With it the same rows can be had again.
+        schema: Columns and types of its batches; its metadata holds the receipt, and so does the file that is
+            written with it.
     """
 
-    model: str
-    version: int
-    digest: str
-    seed: int
-    offset: int
-    rows: int
-    sampler: str
+    receipt: Receipt
     schema: pa.Schema
-    conditions: tuple[str, ...] = ()
-    balance: str = ""
-    steps: int = 0
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.receipt.model
+
+    @property
+    def version(self) -> int:
+        """The version that answers."""
+        return self.receipt.version
+
+    @property
+    def digest(self) -> str:
+        """The bundle's digest."""
+        return self.receipt.digest
+
+    @property
+    def seed(self) -> int:
+        """The seed, drawn by the server where none was given."""
+        return self.receipt.seed or 0
+
+    @property
+    def offset(self) -> int:
+        """The first row."""
+        return self.receipt.offset
+
+    @property
+    def rows(self) -> int:
+        """How many rows the whole stream has."""
+        return self.receipt.rows
+
+    @property
+    def sampler(self) -> str:
+        """How they are made."""
+        return self.receipt.sampler
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What every record satisfies, as the server read it; each may be asked for again as it stands."""
+        return self.receipt.conditions
+
+    @property
+    def balance(self) -> str:
+        """The balance likewise; empty where there is none."""
+        return self.receipt.balance
+
+    @property
+    def steps(self) -> int:
+        """In how many steps a record is made; 0: the model's default."""
+        return self.receipt.steps
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         service, _, method = handler_call_details.method.rpartition("/")
         if handler is None or service != f"/{SERVICE}":
             return handler
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                _conversing(handler, method), response_serializer=handler.response_serializer
+            )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 _streaming(handler, method), response_serializer=handler.response_serializer
@@ -64,6 +68,19 @@ def _streaming(handler: Any, method: str) -> Any:
         async with (
             _answering(method, context),
             aclosing(handler.unary_stream(_request(handler, body), context)) as messages,
+        ):
+            async for message in messages:
+                await context.write(message)
+
+    return answer
+
+
+def _conversing(handler: Any, method: str) -> Any:
+    async def answer(bodies: AsyncIterator[bytes], context: Any) -> None:
+        requests = (_request(handler, body) async for body in bodies)
+        async with (
+            _answering(method, context),
+            aclosing(handler.stream_stream(requests, context)) as messages,
         ):
             async for message in messages:
                 await context.write(message)

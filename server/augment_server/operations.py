@@ -12,8 +12,10 @@ from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
+from augment_server.answers import receipt_of, schema_bytes, unseen_messages
 from augment_server.asked import balance_of, conditions_of, told_balance, told_conditions
 from augment_server.calls import note
+from augment_server.denoising import Denoising
 from augment_server.descriptions import describe
 from augment_server.status import TooLargeError
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.data import Unseen
     from augment.runtime import Model
     from augment_server.registry import Registry
     from augment_server.settings import Settings
@@ -101,7 +102,7 @@ class Operations:
                     request.sampler or None, plain=not (conditions or balance or request.steps)
                 ),
                 ipc=writer.header,
-                result_schema=_schema(model),
+                result_schema=schema_bytes(model),
                 conditions=told_conditions(request.conditions, conditions),
                 balance=told_balance(balance),
                 steps=request.steps,
@@ -123,15 +124,15 @@ class Operations:
         return pb.InterpolateResponse(
             digest=model.digest,
             records=to_ipc(made.records),
-            result_schema=_schema(model),
-            unseen=_unseen(made.unseen),
+            result_schema=schema_bytes(model),
+            unseen=unseen_messages(made.unseen),
+            receipt=receipt_of(model, "interpolate", made.records.num_rows, request.first_row),
         )
 
     def denoise(self, request: pb.DenoiseRequest) -> pb.DenoiseResponse:
         """Return the records with missing cells imputed and doubtful ones repaired."""
-        model = self._model(request)
+        model, table = self._model(request), self._table(request.records, "records")
         threshold = request.threshold if request.HasField("threshold") else None
-        table = self._table(request.records, "records")
         if request.draws:
             return self._draws(model, table, request, threshold)
         made = model.denoise(
@@ -140,11 +141,22 @@ class Operations:
         return pb.DenoiseResponse(
             digest=model.digest,
             records=to_ipc(made.records),
-            result_schema=_schema(model),
+            result_schema=schema_bytes(model),
             changed=to_ipc(made.changed),
             confidence=to_ipc(made.confidence),
-            unseen=_unseen(made.unseen),
+            unseen=unseen_messages(made.unseen),
+            receipt=receipt_of(model, "denoise", table.num_rows, request.first_row),
         )
+
+    def begin_denoising(self, request: pb.DenoiseStreamRequest | None) -> Denoising:
+        """Return what answers a stream of chunks, by its first message.
+
+        Raises:
+            RequestError: There is none, or it is no header.
+        """
+        if request is None or request.WhichOneof("content") != "header":
+            raise RequestError.of("header", "must be the first message of the stream", "none")
+        return Denoising(self._model(request.header), request.header, self._table)
 
     def _draws(
         self, model: Model, table: pa.Table, request: pb.DenoiseRequest, threshold: float | None
@@ -163,52 +175,70 @@ class Operations:
         )
         return pb.DenoiseResponse(
             digest=model.digest,
-            result_schema=_schema(model),
+            result_schema=schema_bytes(model),
             changed=to_ipc(made.changed),
-            unseen=_unseen(made.unseen),
+            unseen=unseen_messages(made.unseen),
             draws=[to_ipc(one) for one in made.tables],
             seed=made.seed,
+            receipt=receipt_of(model, "denoise", table.num_rows, request.first_row, made.seed),
         )
 
     def encode(self, request: pb.EncodeRequest) -> pb.EncodeResponse:
         """Return the records' latent vectors."""
-        model = self._model(request)
-        made = model.encode(self._table(request.records, "records"))
-        return pb.EncodeResponse(digest=model.digest, latent=to_ipc(made.latent), unseen=_unseen(made.unseen))
+        model, table = self._model(request), self._table(request.records, "records")
+        made = model.encode(table)
+        return pb.EncodeResponse(
+            digest=model.digest,
+            latent=to_ipc(made.latent),
+            unseen=unseen_messages(made.unseen),
+            receipt=receipt_of(model, "encode", table.num_rows),
+        )
 
     def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
         """Return the most likely records of latent vectors."""
         model = self._model(request)
         records = model.decode(self._table(request.latent, "latent"), first_row=request.first_row)
-        return pb.DecodeResponse(digest=model.digest, records=to_ipc(records), result_schema=_schema(model))
+        return pb.DecodeResponse(
+            digest=model.digest,
+            records=to_ipc(records),
+            result_schema=schema_bytes(model),
+            receipt=receipt_of(model, "decode", records.num_rows, request.first_row),
+        )
 
     def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
         """Return what the model makes of the records, encoded and decoded."""
-        model = self._model(request)
-        made = model.reconstruct(self._table(request.records, "records"), first_row=request.first_row)
+        model, table = self._model(request), self._table(request.records, "records")
+        made = model.reconstruct(table, first_row=request.first_row)
         return pb.ReconstructResponse(
             digest=model.digest,
             records=to_ipc(made.records),
-            result_schema=_schema(model),
-            unseen=_unseen(made.unseen),
+            result_schema=schema_bytes(model),
+            unseen=unseen_messages(made.unseen),
+            receipt=receipt_of(model, "reconstruct", table.num_rows, request.first_row),
         )
 
     def score(self, request: pb.ScoreRequest) -> pb.ScoreResponse:
         """Return how unusual each record is."""
-        model = self._model(request)
-        made = model.score(self._table(request.records, "records"))
-        return pb.ScoreResponse(digest=model.digest, scores=to_ipc(made.scores), unseen=_unseen(made.unseen))
+        model, table = self._model(request), self._table(request.records, "records")
+        made = model.score(table)
+        return pb.ScoreResponse(
+            digest=model.digest,
+            scores=to_ipc(made.scores),
+            unseen=unseen_messages(made.unseen),
+            receipt=receipt_of(model, "score", table.num_rows),
+        )
 
     def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
         """Return what the model predicts of the records."""
-        model = self._model(request)
-        made = model.predict(self._table(request.records, "records"))
+        model, table = self._model(request), self._table(request.records, "records")
+        made = model.predict(table)
         return pb.PredictResponse(
             digest=model.digest,
             predictions=to_ipc(made.predictions),
-            unseen=_unseen(made.unseen),
+            unseen=unseen_messages(made.unseen),
             target=made.target,
             classes=made.classes,
+            receipt=receipt_of(model, "predict", table.num_rows),
         )
 
     def _model(self, request: _Named) -> Model:
@@ -238,15 +268,3 @@ def _chunks(
             row += part.num_rows
             note(rows=row - offset)
             yield pb.GenerateResponse(chunk=chunk)
-
-
-def _schema(model: Model) -> bytes:
-    data: bytes = model.result_schema.serialize().to_pybytes()
-    return data
-
-
-def _unseen(values: Iterable[Unseen]) -> list[pb.UnseenValue]:
-    return [
-        pb.UnseenValue(column=value.column, value=value.value, cells=value.cells, first_row=value.first_row)
-        for value in values
-    ]

@@ -58,6 +58,18 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         """Records imputed and repaired."""
         return await self._run(self._operations.denoise, request)
 
+    async def DenoiseStream(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[pb.DenoiseStreamRequest],
+        context: object,  # noqa: ARG002
+    ) -> AsyncIterator[pb.DenoiseStreamResponse]:
+        """The same chunk by chunk: the next one is not read before its predecessor is answered."""
+        first = await anext(request_iterator, None)
+        denoising = await self._run(self._operations.begin_denoising, first)
+        yield denoising.start
+        async for message in request_iterator:
+            yield await self._run(denoising.answer, message)
+
     async def Encode(self, request: pb.EncodeRequest, context: object) -> pb.EncodeResponse:  # noqa: ARG002, N802
         """Records to latent vectors."""
         return await self._run(self._operations.encode, request)

@@ -13,16 +13,25 @@ from hypothesis import strategies as st
 
 from augment_client import AsyncClient, Client, calls, requests
 from augment_proto.arrow import from_ipc
+from augment_proto.receipt import METADATA_KEY
 
 if TYPE_CHECKING:
     from augment.runtime import Model
     from tests.server.running import ServerThread
 
 
+def plain(schema: pa.Schema) -> pa.Schema:
+    """Return the schema without a receipt, which the library gives none."""
+    metadata = {key: value for key, value in (schema.metadata or {}).items() if key != METADATA_KEY}
+    return schema.with_metadata(metadata or None)
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two results are equal in every table, and have the same unseen values."""
     if isinstance(left, pa.Table):
-        return bool(left.schema.equals(right.schema, check_metadata=True) and left.equals(right))
+        return bool(
+            plain(left.schema).equals(plain(right.schema), check_metadata=True) and left.equals(right)
+        )
     names = [name for name in vars(left) if name != "unseen"]
     tables = all(same(getattr(left, name), getattr(right, name)) for name in names)
     return tables and [vars(value) for value in left.unseen] == [vars(value) for value in right.unseen]

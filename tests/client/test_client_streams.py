@@ -7,6 +7,8 @@ import pytest
 
 from augment_client import AsyncRecordStream, ProtocolError, RecordStream, responses
 from augment_client.batches import BatchReader
+from augment_client.patience import Patience
+from augment_client.replicas import Line, Replicas
 from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 
@@ -105,9 +107,18 @@ class Ended:
         """Nothing runs."""
 
 
+class EndedLine(Line):
+    """Opens calls that end at once."""
+
+    def open(self, request: Any) -> Any:  # noqa: ARG002
+        """Return such a call."""
+        return Ended()
+
+
 async def test_a_stream_without_a_header_is_an_error() -> None:
     """An answer of no messages at all is no empty table."""
+    line = EndedLine(Replicas((), lambda _: None), "Generate")
     with pytest.raises(ProtocolError):
-        RecordStream(REQUEST, Ended())
+        RecordStream(REQUEST, line, Patience())
     with pytest.raises(ProtocolError):
-        await AsyncRecordStream(REQUEST, Ended()).info()
+        await AsyncRecordStream(REQUEST, line, Patience()).info()

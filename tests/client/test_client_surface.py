@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PUBLIC = {
     "AsyncClient",
+    "AsyncDenoiseStream",
     "AsyncRecordStream",
     "BalanceLike",
     "BundleUnusableError",
@@ -29,6 +30,7 @@ PUBLIC = {
     "ColumnNotFoundError",
     "ConditionsLike",
     "DeadlineError",
+    "DenoiseStream",
     "Denoised",
     "Draws",
     "InvalidArrowError",
@@ -40,6 +42,7 @@ PUBLIC = {
     "NotFoundError",
     "ProtocolError",
     "Reason",
+    "Receipt",
     "RecordStream",
     "Predictions",
     "Records",

@@ -80,10 +80,19 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """`python -m augment_server` on a free port; `ready` holds its ready line."""
+    """`python -m augment_server`, on a free port unless one is said; `ready` holds its ready line."""
 
-    def __init__(self, models: Path, *flags: str) -> None:
-        command = [sys.executable, "-m", "augment_server", "--models", str(models), "--port", "0", *flags]
+    def __init__(self, models: Path, *flags: str, port: int = 0) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "augment_server",
+            "--models",
+            str(models),
+            "--port",
+            str(port),
+            *flags,
+        ]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, env=environment(), stderr=subprocess.PIPE, text=True
         )

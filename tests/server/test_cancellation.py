@@ -87,16 +87,16 @@ async def test_stopping_lets_a_stream_finish_and_refuses_new_calls(server: Serve
     """After `stop` a running stream still gets all its rows; a new call finds nobody."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = AugmentServiceStub(channel)
-        call = stub.Generate(pb.GenerateRequest(model="tiny", rows=200_000, seed=1))
+        call = stub.Generate(pb.GenerateRequest(model="tiny", rows=60_000, seed=1))
         messages = aiter(call)
         assert (await anext(messages)).HasField("header")
-        stopping = asyncio.create_task(server.stop(grace_s=20))
+        stopping = asyncio.create_task(server.stop(grace_s=60))
         await asyncio.sleep(0.1)
         rows = 0
         async for message in messages:
             rows += message.chunk.row_count
-        assert rows == 200_000
-        await asyncio.wait_for(stopping, 20)
+        assert rows == 60_000
+        await asyncio.wait_for(stopping, 60)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         with pytest.raises(grpc.RpcError) as caught:
             await AugmentServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=5)

@@ -36,5 +36,6 @@ def encode(
         out,
         lambda source, part: source.encode(part),
         lambda told: told.latent,
+        operation="encode",
     )
     typer.echo(f"wrote {written:,} latent vectors of width {first.latent.num_columns} to {out}")

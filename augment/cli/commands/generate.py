@@ -91,6 +91,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options
         check_output(out, facts.schema)
         seed = secrets.randbits(32) if seed is None else seed
         asked = Asked(tuple(where or ()), balance, steps)
-        tables = source.generate(rows, seed=seed, offset=offset, sampler=sampler, asked=asked)
-        written = write_batches(out, facts.schema, counted(tables, rows), formats_of(facts.schema))
+        made = source.generate(rows, seed=seed, offset=offset, sampler=sampler, asked=asked)
+        schema = made.receipt.on(facts.schema)
+        written = write_batches(out, schema, counted(made.tables, rows), formats_of(facts.schema))
     typer.echo(f"wrote {written:,} records of {facts.name}/{facts.version} with seed {seed} to {out}")

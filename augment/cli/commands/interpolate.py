@@ -69,5 +69,6 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a command's options
         ends = pick_rows(table, start or [0], end or [1])
         made = source.interpolate(*ends, steps=steps, method=method.value)
     warn_unseen([(0, unseen) for unseen in made.unseen])
-    written = write_batches(out, facts.schema, [made.records], formats_of(facts.schema))
+    schema = facts.receipt("interpolate", made.records.num_rows).on(facts.schema)
+    written = write_batches(out, schema, [made.records], formats_of(facts.schema))
     typer.echo(f"wrote {written:,} records to {out}: {ends[0].num_rows:,} paths of {steps} steps")

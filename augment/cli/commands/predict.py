@@ -37,5 +37,6 @@ def predict(
         out,
         lambda source, part: source.predict(part),
         lambda told: told.predictions,
+        operation="predict",
     )
     typer.echo(f"wrote {written:,} predictions of {first.target} to {out}")

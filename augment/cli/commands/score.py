@@ -37,5 +37,6 @@ def score(
         out,
         lambda source, part: source.score(part),
         lambda told: told.scores,
+        operation="score",
     )
     typer.echo(f"wrote {written:,} scores to {out}")

@@ -685,6 +685,51 @@ class RecordChunk(_message.Message):
 Global___RecordChunk: _TypeAlias = RecordChunk  # noqa: Y015
 
 @_typing.final
+class Receipt(_message.Message):
+    """What an answer was made of and how: with it the same can be had again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    version: _builtins.int
+    digest: _builtins.str
+    """Of the bundle: names the very model."""
+    operation: _builtins.str
+    """"interpolate", "denoise" and so on; the header of Generate is its own receipt."""
+    offset: _builtins.int
+    """The number of the first row that is answered with, and how many there are."""
+    rows: _builtins.int
+    seed: _builtins.int
+    """Of draws."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+        digest: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        rows: _builtins.int = ...,
+        seed: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "digest", b"digest", "model", b"model", "offset", b"offset", "operation", b"operation", "rows", b"rows", "seed", b"seed", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
 class InterpolateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -732,6 +777,7 @@ class InterpolateResponse(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     RESULT_SCHEMA_FIELD_NUMBER: _builtins.int
     UNSEEN_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     records: _builtins.bytes
     """Arrow IPC stream, pair after pair, `steps` rows each."""
@@ -740,6 +786,8 @@ class InterpolateResponse(_message.Message):
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]:
         """Cells of the request that were read as missing because the model never saw their value."""
 
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
@@ -747,10 +795,11 @@ class InterpolateResponse(_message.Message):
         records: _builtins.bytes = ...,
         result_schema: _builtins.bytes = ...,
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "records", b"records", "result_schema", b"result_schema", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "receipt", b"receipt", "records", b"records", "result_schema", b"result_schema", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -864,6 +913,7 @@ class DenoiseResponse(_message.Message):
     UNSEEN_FIELD_NUMBER: _builtins.int
     DRAWS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     records: _builtins.bytes
     """Empty with draws."""
@@ -881,6 +931,8 @@ class DenoiseResponse(_message.Message):
     def draws(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """With draws: Arrow IPC streams, one a draw, same columns and rows."""
 
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
@@ -892,14 +944,188 @@ class DenoiseResponse(_message.Message):
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
         draws: _abc.Iterable[_builtins.bytes] | None = ...,
         seed: _builtins.int = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "confidence", b"confidence", "digest", b"digest", "draws", b"draws", "records", b"records", "result_schema", b"result_schema", "seed", b"seed", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "confidence", b"confidence", "digest", b"digest", "draws", b"draws", "receipt", b"receipt", "records", b"records", "result_schema", b"result_schema", "seed", b"seed", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DenoiseResponse: _TypeAlias = DenoiseResponse  # noqa: Y015
+
+@_typing.final
+class DenoiseStreamRequest(_message.Message):
+    """The first message is the header; every other one is a chunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> Global___DenoiseStreamHeader: ...
+    @_builtins.property
+    def chunk(self) -> Global___DenoiseChunk: ...
+    def __init__(
+        self,
+        *,
+        header: Global___DenoiseStreamHeader | None = ...,
+        chunk: Global___DenoiseChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "content", b"content", "header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "content", b"content", "header", b"header"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["header", "chunk"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___DenoiseStreamRequest: _TypeAlias = DenoiseStreamRequest  # noqa: Y015
+
+@_typing.final
+class DenoiseStreamHeader(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    NUMBERS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    version: _builtins.int
+    threshold: _builtins.float
+    """As in DenoiseRequest."""
+    numbers: _builtins.str
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+        threshold: _builtins.float | None = ...,
+        numbers: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "threshold", b"threshold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "model", b"model", "numbers", b"numbers", "threshold", b"threshold", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+
+Global___DenoiseStreamHeader: _TypeAlias = DenoiseStreamHeader  # noqa: Y015
+
+@_typing.final
+class DenoiseChunk(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    first_row: _builtins.int
+    """As in DenoiseRequest."""
+    records: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        first_row: _builtins.int = ...,
+        records: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_row", b"first_row", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DenoiseChunk: _TypeAlias = DenoiseChunk  # noqa: Y015
+
+@_typing.final
+class DenoiseStreamResponse(_message.Message):
+    """The first message is the header; every other one answers the next chunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> Global___DenoiseStreamStart: ...
+    @_builtins.property
+    def chunk(self) -> Global___DenoisedChunk: ...
+    def __init__(
+        self,
+        *,
+        start: Global___DenoiseStreamStart | None = ...,
+        chunk: Global___DenoisedChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "content", b"content", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "content", b"content", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["start", "chunk"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___DenoiseStreamResponse: _TypeAlias = DenoiseStreamResponse  # noqa: Y015
+
+@_typing.final
+class DenoiseStreamStart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    RESULT_SCHEMA_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
+    result_schema: _builtins.bytes
+    credits: _builtins.int
+    """How many chunks may be on their way without an answer; more are not read."""
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: Global___Receipt | None = ...,
+        result_schema: _builtins.bytes = ...,
+        credits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credits", b"credits", "receipt", b"receipt", "result_schema", b"result_schema"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DenoiseStreamStart: _TypeAlias = DenoiseStreamStart  # noqa: Y015
+
+@_typing.final
+class DenoisedChunk(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    UNSEEN_FIELD_NUMBER: _builtins.int
+    first_row: _builtins.int
+    row_count: _builtins.int
+    records: _builtins.bytes
+    """As in DenoiseResponse."""
+    changed: _builtins.bytes
+    confidence: _builtins.bytes
+    @_builtins.property
+    def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    def __init__(
+        self,
+        *,
+        first_row: _builtins.int = ...,
+        row_count: _builtins.int = ...,
+        records: _builtins.bytes = ...,
+        changed: _builtins.bytes = ...,
+        confidence: _builtins.bytes = ...,
+        unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "confidence", b"confidence", "first_row", b"first_row", "records", b"records", "row_count", b"row_count", "unseen", b"unseen"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DenoisedChunk: _TypeAlias = DenoisedChunk  # noqa: Y015
 
 @_typing.final
 class EncodeRequest(_message.Message):
@@ -933,21 +1159,25 @@ class EncodeResponse(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     LATENT_FIELD_NUMBER: _builtins.int
     UNSEEN_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     latent: _builtins.bytes
     """Arrow IPC stream of float32 columns latent_0 to latent_{n-1}."""
     @_builtins.property
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
         digest: _builtins.str = ...,
         latent: _builtins.bytes = ...,
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "latent", b"latent", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "latent", b"latent", "receipt", b"receipt", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -989,19 +1219,23 @@ class DecodeResponse(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     RESULT_SCHEMA_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     records: _builtins.bytes
     result_schema: _builtins.bytes
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
         digest: _builtins.str = ...,
         records: _builtins.bytes = ...,
         result_schema: _builtins.bytes = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "records", b"records", "result_schema", b"result_schema"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "receipt", b"receipt", "records", b"records", "result_schema", b"result_schema"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1044,11 +1278,14 @@ class ReconstructResponse(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     RESULT_SCHEMA_FIELD_NUMBER: _builtins.int
     UNSEEN_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     records: _builtins.bytes
     result_schema: _builtins.bytes
     @_builtins.property
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
@@ -1056,10 +1293,11 @@ class ReconstructResponse(_message.Message):
         records: _builtins.bytes = ...,
         result_schema: _builtins.bytes = ...,
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "records", b"records", "result_schema", b"result_schema", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "receipt", b"receipt", "records", b"records", "result_schema", b"result_schema", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1097,6 +1335,7 @@ class ScoreResponse(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
     UNSEEN_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     scores: _builtins.bytes
     """Arrow IPC stream with a float32 column `score`, larger is more unusual; and, where the bundle holds
@@ -1104,16 +1343,19 @@ class ScoreResponse(_message.Message):
     """
     @_builtins.property
     def unseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnseenValue]: ...
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
         digest: _builtins.str = ...,
         scores: _builtins.bytes = ...,
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "scores", b"scores", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "receipt", b"receipt", "scores", b"scores", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1153,6 +1395,7 @@ class PredictResponse(_message.Message):
     UNSEEN_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     CLASSES_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     predictions: _builtins.bytes
     """Arrow IPC stream: a column `prediction`, the likeliest class or the value; for classes, a float32
@@ -1166,6 +1409,8 @@ class PredictResponse(_message.Message):
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The classes as text, in the order of their columns; none where a number is predicted."""
 
+    @_builtins.property
+    def receipt(self) -> Global___Receipt: ...
     def __init__(
         self,
         *,
@@ -1174,10 +1419,11 @@ class PredictResponse(_message.Message):
         unseen: _abc.Iterable[Global___UnseenValue] | None = ...,
         target: _builtins.str = ...,
         classes: _abc.Iterable[_builtins.str] | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "digest", b"digest", "predictions", b"predictions", "target", b"target", "unseen", b"unseen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "digest", b"digest", "predictions", b"predictions", "receipt", b"receipt", "target", b"target", "unseen", b"unseen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,11 @@ class AugmentServiceStub(object):
                 request_serializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseRequest.SerializeToString,
                 response_deserializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseResponse.FromString,
                 _registered_method=True)
+        self.DenoiseStream = channel.stream_stream(
+                '/augment.v1.AugmentService/DenoiseStream',
+                request_serializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamRequest.SerializeToString,
+                response_deserializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamResponse.FromString,
+                _registered_method=True)
         self.Encode = channel.unary_unary(
                 '/augment.v1.AugmentService/Encode',
                 request_serializer=augment__proto_dot_v1_dot_augment__pb2.EncodeRequest.SerializeToString,
@@ -119,6 +124,15 @@ class AugmentServiceServicer(object):
 
     def Denoise(self, request, context):
         """Imputes missing cells and repairs cells that do not fit the rest of their record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DenoiseStream(self, request_iterator, context):
+        """The same, chunk by chunk, for tables of any length in constant memory at both ends. Each chunk is answered
+        by one message, in order; what is made of a chunk hangs on it alone, so that a broken stream goes on in a
+        new one with the first chunk that was not answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,6 +200,11 @@ def add_AugmentServiceServicer_to_server(servicer, server):
                     servicer.Denoise,
                     request_deserializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseRequest.FromString,
                     response_serializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseResponse.SerializeToString,
+            ),
+            'DenoiseStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.DenoiseStream,
+                    request_deserializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamRequest.FromString,
+                    response_serializer=augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamResponse.SerializeToString,
             ),
             'Encode': grpc.unary_unary_rpc_method_handler(
                     servicer.Encode,
@@ -348,6 +367,33 @@ class AugmentService(object):
             '/augment.v1.AugmentService/Denoise',
             augment__proto_dot_v1_dot_augment__pb2.DenoiseRequest.SerializeToString,
             augment__proto_dot_v1_dot_augment__pb2.DenoiseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DenoiseStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/augment.v1.AugmentService/DenoiseStream',
+            augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamRequest.SerializeToString,
+            augment__proto_dot_v1_dot_augment__pb2.DenoiseStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,11 @@ class AugmentServiceStub:
     """Records on the path between two records, ends included. Deterministic."""
     Denoise: _grpc.UnaryUnaryMultiCallable[_augment_pb2.DenoiseRequest, _augment_pb2.DenoiseResponse]
     """Imputes missing cells and repairs cells that do not fit the rest of their record."""
+    DenoiseStream: _grpc.StreamStreamMultiCallable[_augment_pb2.DenoiseStreamRequest, _augment_pb2.DenoiseStreamResponse]
+    """The same, chunk by chunk, for tables of any length in constant memory at both ends. Each chunk is answered
+    by one message, in order; what is made of a chunk hangs on it alone, so that a broken stream goes on in a
+    new one with the first chunk that was not answered.
+    """
     Encode: _grpc.UnaryUnaryMultiCallable[_augment_pb2.EncodeRequest, _augment_pb2.EncodeResponse]
     """Records to latent vectors (posterior means)."""
     Decode: _grpc.UnaryUnaryMultiCallable[_augment_pb2.DecodeRequest, _augment_pb2.DecodeResponse]
@@ -70,6 +75,11 @@ class AugmentServiceAsyncStub(AugmentServiceStub):
     """Records on the path between two records, ends included. Deterministic."""
     Denoise: _aio.UnaryUnaryMultiCallable[_augment_pb2.DenoiseRequest, _augment_pb2.DenoiseResponse]  # type: ignore[assignment]
     """Imputes missing cells and repairs cells that do not fit the rest of their record."""
+    DenoiseStream: _aio.StreamStreamMultiCallable[_augment_pb2.DenoiseStreamRequest, _augment_pb2.DenoiseStreamResponse]  # type: ignore[assignment]
+    """The same, chunk by chunk, for tables of any length in constant memory at both ends. Each chunk is answered
+    by one message, in order; what is made of a chunk hangs on it alone, so that a broken stream goes on in a
+    new one with the first chunk that was not answered.
+    """
     Encode: _aio.UnaryUnaryMultiCallable[_augment_pb2.EncodeRequest, _augment_pb2.EncodeResponse]  # type: ignore[assignment]
     """Records to latent vectors (posterior means)."""
     Decode: _aio.UnaryUnaryMultiCallable[_augment_pb2.DecodeRequest, _augment_pb2.DecodeResponse]  # type: ignore[assignment]
@@ -121,6 +131,17 @@ class AugmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_augment_pb2.DenoiseResponse, _abc.Awaitable[_augment_pb2.DenoiseResponse]]:
         """Imputes missing cells and repairs cells that do not fit the rest of their record."""
+
+    @_abc_1.abstractmethod
+    def DenoiseStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_augment_pb2.DenoiseStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_augment_pb2.DenoiseStreamResponse], _abc.AsyncIterator[_augment_pb2.DenoiseStreamResponse]]:
+        """The same, chunk by chunk, for tables of any length in constant memory at both ends. Each chunk is answered
+        by one message, in order; what is made of a chunk hangs on it alone, so that a broken stream goes on in a
+        new one with the first chunk that was not answered.
+        """
 
     @_abc_1.abstractmethod
     def Encode(

@@ -1,0 +1,65 @@
+"""When a broken stream is taken up again, and after how long."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from augment_client.errors import CallCancelledError, ClientError, ServerError, UnavailableError
+from augment_proto.reasons import Reason
+
+__all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
+
+DEFAULT_RETRIES = 8
+MAX_RETRIES = 1_000
+_FIRST_S, _LONGEST_S = 0.1, 5.0
+
+
+@dataclass
+class Patience:
+    """Counts attempts in a row that brought nothing: exponential waits, half of each by chance.
+
+    Attributes:
+        retries: How many there may be; by default they take 8 to 17 seconds in all.
+        replicas: How many servers there are: a stream that has not begun is tried once at each, at once.
+        failed: How many attempts there were.
+    """
+
+    retries: int = DEFAULT_RETRIES
+    replicas: int = 1
+    failed: int = 0
+
+    def progressed(self) -> None:
+        """Start counting anew: something came."""
+        self.failed = 0
+
+    def wait_s(self, error: ClientError, *, began: bool) -> float:
+        """Return how long to wait before the next attempt, in seconds.
+
+        Args:
+            error: What the last one ended in.
+            began: Whether the stream had begun.
+
+        Raises:
+            ClientError: `error` itself, where another attempt would not help.
+        """
+        if not began:
+            if not isinstance(error, UnavailableError) or self.failed >= self.replicas - 1:
+                raise error
+            self.failed += 1
+            return 0.0
+        if not _is_broken(error) or self.failed >= self.retries:
+            raise error
+        longest = min(_LONGEST_S, _FIRST_S * 2.0**self.failed)
+        self.failed += 1
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def _is_broken(error: ClientError) -> bool:
+    """Return whether the connection or the server went away, rather than refused.
+
+    gRPC says INTERNAL or UNKNOWN of a connection cut in the middle of a message, without our reason.
+    """
+    if isinstance(error, UnavailableError | CallCancelledError):
+        return True
+    return isinstance(error, ServerError) and error.refusal.reason is Reason.UNSPECIFIED

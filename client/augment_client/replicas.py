@@ -1,0 +1,100 @@
+"""Servers that host the same models: calls go to one of them until it is gone, then to the next."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from augment_client.errors import DeadlineError, InvalidRequestError
+from augment_proto.reasons import Reason
+from augment_proto.refusal import Refusal
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Line", "Replicas", "targets_of"]
+
+_LISTS_OF_ADDRESSES = ("ipv4:", "ipv6:")
+_DEADLINE_EXCEEDED = 4
+
+
+def targets_of(target: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the servers that a target names: one, several in a sequence, or several with commas between.
+
+    Raises:
+        InvalidRequestError: It names none.
+    """
+    if isinstance(target, str):
+        names = [target] if target.startswith(_LISTS_OF_ADDRESSES) else target.split(",")
+    else:
+        names = list(target)
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise InvalidRequestError.of("target", "must be host:port, or several of them", target)
+    return tuple(name.strip() for name in names)
+
+
+class Replicas:
+    """Connections to all servers.
+
+    Args:
+        targets: Their addresses.
+        connect: Makes a channel, sync or async, to one of them.
+    """
+
+    def __init__(self, targets: Sequence[str], connect: Callable[[str], Any]) -> None:
+        self.channels = [connect(target) for target in targets]
+        self._stubs = [AugmentServiceStub(channel) for channel in self.channels]
+        self._current = 0
+
+    def __len__(self) -> int:
+        return len(self._stubs)
+
+    @property
+    def stub(self) -> Any:
+        """The server that calls go to."""
+        return self._stubs[self._current]
+
+    def leave(self, stub: Any) -> None:
+        """Let calls go to the server after `stub`, if they still go to this one."""
+        if self._stubs[self._current] is stub:
+            self._current = (self._current + 1) % len(self._stubs)
+
+
+@dataclass
+class Line:
+    """How one stream is opened, again and again if need be.
+
+    Attributes:
+        replicas: Where.
+        method: The RPC's name.
+        deadline_s: When it must have ended, by the monotonic clock; None: never.
+    """
+
+    replicas: Replicas
+    method: str
+    deadline_s: float | None = None
+    _stub: Any = None
+
+    @classmethod
+    def of(cls, replicas: Replicas, method: str, timeout_s: float | None) -> Line:
+        """Return the line for a stream that may take so long in all."""
+        return cls(replicas, method, None if timeout_s is None else time.monotonic() + timeout_s)
+
+    def open(self, request: Any) -> Any:
+        """Return a running call.
+
+        Raises:
+            DeadlineError: There is no time left.
+        """
+        left = None if self.deadline_s is None else self.deadline_s - time.monotonic()
+        if left is not None and left <= 0:
+            message = "DEADLINE_EXCEEDED: no time is left to go on with the stream"
+            raise DeadlineError(Refusal(_DEADLINE_EXCEEDED, Reason.UNSPECIFIED, message))
+        self._stub = self.replicas.stub
+        return getattr(self._stub, self.method)(request, timeout=left)
+
+    def leave(self) -> None:
+        """Open at another server the next time."""
+        self.replicas.leave(self._stub)

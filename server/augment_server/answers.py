@@ -1,0 +1,44 @@
+"""Parts that many answers have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from augment_proto.v1 import augment_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from augment.data import Unseen
+    from augment.runtime import Model
+
+__all__ = ["receipt_of", "schema_bytes", "unseen_messages"]
+
+
+def receipt_of(
+    model: Model, operation: str, rows: int, offset: int = 0, seed: int | None = None
+) -> pb.Receipt:
+    """Return what the same answer can be had by again."""
+    return pb.Receipt(
+        model=model.name,
+        version=model.version,
+        digest=model.digest,
+        operation=operation,
+        offset=offset,
+        rows=rows,
+        seed=seed,
+    )
+
+
+def schema_bytes(model: Model) -> bytes:
+    """Return the model's result schema as an Arrow IPC message."""
+    data: bytes = model.result_schema.serialize().to_pybytes()
+    return data
+
+
+def unseen_messages(values: Iterable[Unseen]) -> list[pb.UnseenValue]:
+    """Return the cells that were read as missing."""
+    return [
+        pb.UnseenValue(column=value.column, value=value.value, cells=value.cells, first_row=value.first_row)
+        for value in values
+    ]
