@@ -46,9 +46,9 @@ def stored(models: Path) -> list[Entry]:
 
 def hosted(server: str) -> list[Entry]:
     """Return the newest version of each model that a server hosts."""
-    from augment_client import Client  # noqa: PLC0415 - the client may not be installed
+    from augment.cli.server_source import connected  # noqa: PLC0415 - the client may not be installed
 
-    with Client(server) as client:
+    with connected(server) as client:
         return [
             _entry(model.name, model.version, model.created_at.isoformat(), model.training_rows)
             for model in client.models()

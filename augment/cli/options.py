@@ -37,7 +37,8 @@ Server = Annotated[
     typer.Option(
         "--server",
         metavar="HOST:PORT",
-        help="Ask this server instead; the output is the same.",
+        help="Ask this server instead; the output is the same. AUGMENT_CA names the PEM file of who signed "
+        "its certificate (TLS), AUGMENT_TOKEN holds your token.",
         rich_help_panel=_SOURCE,
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from augment.cli.facts import ColumnFacts, Facts
 from augment.cli.sources import Generated
-from augment_client import Client
+from augment_client import Client, tls_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
     from augment_client import ModelInfo, RecordStream
 
-__all__ = ["ServerSource", "facts_of", "open_server_source"]
+__all__ = ["ServerSource", "connected", "facts_of", "open_server_source"]
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,20 @@ def _tables(stream: RecordStream) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
+def connected(address: str) -> Client:
+    """Return a client of the server at an address.
+
+    `AUGMENT_CA` names the PEM file of who signed the server's certificate, `AUGMENT_TOKEN` holds the token.
+    """
+    ca, token = os.environ.get("AUGMENT_CA"), os.environ.get("AUGMENT_TOKEN")
+    return Client(address, channel_credentials=tls_credentials(ca) if ca else None, token=token or None)
+
+
 @contextmanager
 def open_server_source(where: Where) -> Iterator[ServerSource]:
     """Connect to the server and ask for the model."""
     address = where.server or ""
-    with Client(address) as client:
+    with connected(address) as client:
         yield ServerSource(client, facts_of(client.model(where.name, version=where.version), address))
 
 

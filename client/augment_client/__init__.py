@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 from augment_client.async_client import AsyncClient
+from augment_client.channel import tls_credentials
 from augment_client.client import Client
 from augment_client.conditions import BalanceLike, ConditionsLike
 from augment_client.denoise_streams import AsyncDenoiseStream, DenoiseStream
@@ -22,11 +23,14 @@ from augment_client.errors import (
     InvalidRecordsError,
     InvalidRequestError,
     ModelNotFoundError,
+    NotAllowedError,
     NotFoundError,
     ProtocolError,
+    QuotaExceededError,
     Reason,
     ServerError,
     TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnsupportedOperationError,
     VersionNotFoundError,
@@ -70,9 +74,11 @@ __all__ = [
     "Latents",
     "ModelInfo",
     "ModelNotFoundError",
+    "NotAllowedError",
     "NotFoundError",
     "Predictions",
     "ProtocolError",
+    "QuotaExceededError",
     "Reason",
     "Receipt",
     "RecordStream",
@@ -82,9 +88,11 @@ __all__ = [
     "ServerError",
     "StreamInfo",
     "TooLargeError",
+    "UnauthenticatedError",
     "UnavailableError",
     "Unseen",
     "UnsupportedOperationError",
     "VersionNotFoundError",
     "Violation",
+    "tls_credentials",
 ]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import grpc
+
+from augment_client.errors import InvalidRequestError
 from augment_proto.reasons import SERVICE
 
-__all__ = ["DEFAULT_TARGET", "DEFAULT_TIMEOUT_S", "channel_options"]
+__all__ = ["DEFAULT_TARGET", "DEFAULT_TIMEOUT_S", "channel_options", "checked_token", "tls_credentials"]
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_TARGET = "localhost:50051"
 DEFAULT_TIMEOUT_S = 60.0
@@ -43,3 +52,57 @@ def channel_options() -> list[tuple[str, str | int]]:
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
+
+
+def tls_credentials(
+    ca: Path | str | None = None, *, cert: Path | str | None = None, key: Path | str | None = None
+) -> grpc.ChannelCredentials:
+    """Return the credentials of a connection with TLS.
+
+    Args:
+        ca: PEM file of who must have signed the server's certificate; None: whom gRPC trusts by itself.
+        cert: PEM file of the client's own certificate chain, where the server wants one (mutual TLS).
+        key: PEM file of its key.
+
+    Raises:
+        InvalidRequestError: A file cannot be read, or `cert` is given without `key`.
+    """
+    if (cert is None) != (key is None):
+        raise InvalidRequestError.of("cert", "must be given together with key", str(cert or key))
+    return grpc.ssl_channel_credentials(
+        root_certificates=_pem("ca", ca), private_key=_pem("key", key), certificate_chain=_pem("cert", cert)
+    )
+
+
+def checked_token(token: str | None, targets: Sequence[str], *, encrypted: bool) -> str:
+    """Return the token, empty for None, if it may be sent: in plain text only within this machine.
+
+    Raises:
+        InvalidRequestError: It may not, or is no token.
+    """
+    if token is None:
+        return ""
+    if not isinstance(token, str) or not token or not token.isascii() or any(map(str.isspace, token)):
+        raise InvalidRequestError.of("token", "must be text without spaces", "(not shown)")
+    far = [target for target in targets if not encrypted and not _is_loopback(target)]
+    if far:
+        remedy = "Give channel_credentials=tls_credentials(...)"
+        raise InvalidRequestError.of("token", "must be sent over TLS beyond this machine", far[0], remedy)
+    return token
+
+
+def _pem(field: str, path: Path | str | None) -> bytes | None:
+    try:
+        return None if path is None else Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidRequestError.of(field, "must be a readable PEM file", str(path)) from error
+
+
+def _is_loopback(target: str) -> bool:
+    host = target.removeprefix("ipv4:").removeprefix("ipv6:").rpartition(":")[0].strip("[]")
+    if host == "localhost" or target.startswith("unix:"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

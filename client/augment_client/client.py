@@ -8,7 +8,7 @@ import grpc
 import pyarrow as pa
 
 from augment_client import requests, responses
-from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options
+from augment_client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, channel_options, checked_token
 from augment_client.checks import checked_integer, checked_timeout
 from augment_client.conditions import Asked
 from augment_client.denoise_streams import DenoiseStream
@@ -49,7 +49,8 @@ class Client:
         timeout_s: How long one call may take.
         retries: How often a broken stream is taken up again before it fails, counted from the last row that
             came; 0: never. By default it takes about 12 seconds until it gives up.
-        channel_credentials: None: plain text.
+        channel_credentials: `tls_credentials(...)`; None: plain text.
+        token: What the server knows the caller by. Sent in plain text only within this machine.
 
     Example:
         >>> with Client("localhost:50051") as client:  # doctest: +SKIP
@@ -63,6 +64,7 @@ class Client:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retries: int = DEFAULT_RETRIES,
         channel_credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
     ) -> None:
         self._targets = targets_of(target)
         self._timeout_s = checked_timeout(timeout_s)
@@ -74,7 +76,8 @@ class Client:
                 return grpc.insecure_channel(address, options)
             return grpc.secure_channel(address, channel_credentials, options)
 
-        self._replicas = Replicas(self._targets, connect)
+        sent = checked_token(token, self._targets, encrypted=channel_credentials is not None)
+        self._replicas = Replicas(self._targets, connect, sent)
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the newest version of each hosted model, ordered by name."""
@@ -346,7 +349,7 @@ class Client:
         while True:
             stub = self._replicas.stub
             try:
-                return getattr(stub, method)(message, timeout=timeout)
+                return getattr(stub, method)(message, timeout=timeout, metadata=self._replicas.metadata)
             except grpc.RpcError as error:
                 failure, left = error_of(error), left - 1
                 if not left or not isinstance(failure, ConnectionError):

@@ -11,6 +11,9 @@
     |  |- ModelNotFoundError
     |  |- VersionNotFoundError
     |  `- ColumnNotFoundError
+    |- UnauthenticatedError (PermissionError)  the server does not know who calls
+    |- NotAllowedError (PermissionError)       the caller may not do this
+    |- QuotaExceededError                    its rows are used up; `retry_after_s` says for how long
     |- UnsupportedOperationError             the model has no graph for it
     |- ServerError                           `request_id` names the call in the server's log
     |  `- BundleUnusableError                the model's bundle can no longer be used
@@ -45,11 +48,14 @@ __all__ = [
     "InvalidRecordsError",
     "InvalidRequestError",
     "ModelNotFoundError",
+    "NotAllowedError",
     "NotFoundError",
     "ProtocolError",
+    "QuotaExceededError",
     "Reason",
     "ServerError",
     "TooLargeError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnsupportedOperationError",
     "VersionNotFoundError",
@@ -167,6 +173,29 @@ class ColumnNotFoundError(NotFoundError):
     """The records lack a column."""
 
     reason = Reason.COLUMN_NOT_FOUND
+
+
+class UnauthenticatedError(ClientError, PermissionError):
+    """The server does not know who calls: no token, or one that is wrong or has expired."""
+
+    reason = Reason.UNAUTHENTICATED
+
+
+class NotAllowedError(ClientError, PermissionError):
+    """The caller may not do this with this model."""
+
+    reason = Reason.NOT_ALLOWED
+
+
+class QuotaExceededError(ClientError):
+    """The caller has used up its rows for now."""
+
+    reason = Reason.QUOTA_EXCEEDED
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """In how many seconds the same call may succeed; None: the server did not say."""
+        return self.refusal.retry_after_s
 
 
 class UnsupportedOperationError(ClientError):

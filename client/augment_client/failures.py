@@ -19,9 +19,12 @@ from augment_client.errors import (
     InvalidRecordsError,
     InvalidRequestError,
     ModelNotFoundError,
+    NotAllowedError,
     NotFoundError,
+    QuotaExceededError,
     ServerError,
     TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnsupportedOperationError,
     VersionNotFoundError,
@@ -47,6 +50,9 @@ _BY_REASON: Mapping[Reason, type[ClientError]] = {
         UnsupportedOperationError,
         ServerError,
         BundleUnusableError,
+        UnauthenticatedError,
+        NotAllowedError,
+        QuotaExceededError,
     )
 }
 _BY_CODE: Mapping[grpc.StatusCode, type[ClientError]] = {
@@ -56,6 +62,8 @@ _BY_CODE: Mapping[grpc.StatusCode, type[ClientError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: TooLargeError,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: NotAllowedError,
     grpc.StatusCode.UNIMPLEMENTED: UnsupportedOperationError,
     grpc.StatusCode.INTERNAL: ServerError,
     grpc.StatusCode.UNKNOWN: ServerError,

@@ -5,7 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from augment_client.errors import CallCancelledError, ClientError, ServerError, UnavailableError
+from augment_client.errors import (
+    CallCancelledError,
+    ClientError,
+    QuotaExceededError,
+    ServerError,
+    UnavailableError,
+)
 from augment_proto.reasons import Reason
 
 __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
@@ -13,6 +19,7 @@ __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
 DEFAULT_RETRIES = 8
 MAX_RETRIES = 1_000
 _FIRST_S, _LONGEST_S = 0.1, 5.0
+_LONGEST_QUOTA_S = 60.0
 
 
 @dataclass
@@ -50,6 +57,9 @@ class Patience:
             return 0.0
         if not _is_broken(error) or self.failed >= self.retries:
             raise error
+        if isinstance(error, QuotaExceededError) and error.retry_after_s is not None:
+            self.failed += 1
+            return min(error.retry_after_s, _LONGEST_QUOTA_S)
         longest = min(_LONGEST_S, _FIRST_S * 2.0**self.failed)
         self.failed += 1
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
@@ -60,6 +70,6 @@ def _is_broken(error: ClientError) -> bool:
 
     gRPC says INTERNAL or UNKNOWN of a connection cut in the middle of a message, without our reason.
     """
-    if isinstance(error, UnavailableError | CallCancelledError):
+    if isinstance(error, UnavailableError | CallCancelledError | QuotaExceededError):
         return True
     return isinstance(error, ServerError) and error.refusal.reason is Reason.UNSPECIFIED

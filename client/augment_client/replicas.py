@@ -41,9 +41,14 @@ class Replicas:
     Args:
         targets: Their addresses.
         connect: Makes a channel, sync or async, to one of them.
+        token: Sent with each call; empty: none.
+
+    Attributes:
+        metadata: What goes with each call.
     """
 
-    def __init__(self, targets: Sequence[str], connect: Callable[[str], Any]) -> None:
+    def __init__(self, targets: Sequence[str], connect: Callable[[str], Any], token: str = "") -> None:
+        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self.channels = [connect(target) for target in targets]
         self._stubs = [AugmentServiceStub(channel) for channel in self.channels]
         self._current = 0
@@ -93,7 +98,7 @@ class Line:
             message = "DEADLINE_EXCEEDED: no time is left to go on with the stream"
             raise DeadlineError(Refusal(_DEADLINE_EXCEEDED, Reason.UNSPECIFIED, message))
         self._stub = self.replicas.stub
-        return getattr(self._stub, self.method)(request, timeout=left)
+        return getattr(self._stub, self.method)(request, timeout=left, metadata=self.replicas.metadata)
 
     def leave(self) -> None:
         """Open at another server the next time."""

@@ -6,6 +6,8 @@ The server packs what the client unpacks, so that nobody parses an error's text:
 `ErrorInfo`            `reason`, `domain` and `metadata`; the parts of violation number 0 are
                        under `rule-0`, `value-0`, `remedy-0`
 `BadRequest`           one field violation each: `field`, `reason`, and a sentence for people
+`RetryInfo`            when to come again
+`QuotaFailure`         whose quota is used up
 `RequestInfo`          the request's id, under which the server's log has more
 =====================  ====================================================================
 """
@@ -66,6 +68,8 @@ class Refusal:
         violations: The broken rules, if it was the caller's input; the first eight of them.
         metadata: More facts, e.g. `name` and `available` of what was not found.
         request_id: Names the call in the server's log.
+        retry_after_s: In how many seconds the same call may succeed; None: not known.
+        quota_subject: Whose quota is used up; empty: nobody's.
     """
 
     code: int
@@ -74,6 +78,8 @@ class Refusal:
     violations: tuple[Violation, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
+    retry_after_s: float | None = None
+    quota_subject: str = ""
 
 
 def pack(refusal: Refusal) -> status_pb2.Status:
@@ -94,8 +100,10 @@ def unpack(status: status_pb2.Status) -> Refusal:
     info = error_details_pb2.ErrorInfo()
     request = error_details_pb2.BadRequest()
     about = error_details_pb2.RequestInfo()
+    retry = error_details_pb2.RetryInfo()
+    quota = error_details_pb2.QuotaFailure()
     for detail in status.details:
-        for wanted in (info, request, about):
+        for wanted in (info, request, about, retry, quota):
             if detail.Is(wanted.DESCRIPTOR):
                 detail.Unpack(wanted)
     known = info.domain == DOMAIN and info.reason in Reason.__members__
@@ -110,7 +118,15 @@ def unpack(status: status_pb2.Status) -> Refusal:
         violations=violations,
         metadata=metadata,
         request_id=about.request_id,
+        retry_after_s=_seconds(retry),
+        quota_subject=quota.violations[0].subject if quota.violations else "",
     )
+
+
+def _seconds(retry: error_details_pb2.RetryInfo) -> float | None:
+    if not retry.HasField("retry_delay"):
+        return None
+    return float(retry.retry_delay.seconds) + float(retry.retry_delay.nanos) / 1e9
 
 
 def _pack(refusal: Refusal, chosen: Iterable[Violation], longest: int) -> status_pb2.Status:
@@ -122,6 +138,15 @@ def _pack(refusal: Refusal, chosen: Iterable[Violation], longest: int) -> status
     details: list[Message] = [info]
     if violations:
         details.append(_bad_request(violations, refusal.reason, longest))
+    if refusal.retry_after_s is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(refusal.retry_after_s * 1e9))
+        details.append(retry)
+    if refusal.quota_subject:
+        violation = error_details_pb2.QuotaFailure.Violation(
+            subject=_short(refusal.quota_subject, longest), description=_short(refusal.message, longest)
+        )
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     if refusal.request_id:
         details.append(error_details_pb2.RequestInfo(request_id=refusal.request_id))
     return status_pb2.Status(

@@ -8,7 +8,9 @@ import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-__all__ = ["Call", "begin_call", "note"]
+from augment_server.principals import ANYONE, Principal
+
+__all__ = ["Call", "begin_call", "caller", "note"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -20,12 +22,14 @@ class Call:
     Attributes:
         method: Its name, e.g. `Denoise`.
         request_id: The caller's `x-request-id`, or one made here.
+        principal: Who calls.
         started_s: When it came, by the monotonic clock.
         facts: What its log line tells besides, e.g. `model`, `rows`.
     """
 
     method: str
     request_id: str
+    principal: Principal = ANYONE
     started_s: float = field(default_factory=time.monotonic)
     facts: dict[str, object] = field(default_factory=dict)
 
@@ -38,18 +42,25 @@ class Call:
 _CURRENT: ContextVar[Call | None] = ContextVar("augment_server_call", default=None)
 
 
-def begin_call(method: str, given_id: str = "") -> Call:
+def begin_call(method: str, given_id: str = "", principal: Principal = ANYONE) -> Call:
     """Return a new call and make it the current one of this task and of work that copies its context.
 
     Args:
         method: The method's name.
         given_id: The caller's id; any but 8 to 64 plain characters is replaced, so that nobody writes
             into the log what they like.
+        principal: Who calls.
     """
     request_id = given_id if _REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
-    call = Call(method, request_id)
+    call = Call(method, request_id, principal)
     _CURRENT.set(call)
     return call
+
+
+def caller() -> Principal:
+    """Return who made the current call; anyone where there is none."""
+    call = _CURRENT.get()
+    return ANYONE if call is None else call.principal
 
 
 def note(**facts: object) -> None:

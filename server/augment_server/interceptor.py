@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import structlog.contextvars
 from google.protobuf.message import DecodeError
+from grpc_health.v1 import health
 
 from augment.errors import RequestError
 from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
-from augment_server.calls import Call, begin_call
+from augment_server.calls import Call, begin_call, note
 from augment_server.logs import get_logger
 from augment_server.status import is_fault, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from augment_server.authentication import Gatekeeper
+    from augment_server.principals import Principal
 
 __all__ = ["CallInterceptor"]
 
@@ -28,7 +32,14 @@ _STATUS_KEY = "grpc-status-details-bin"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the methods of our own service; health and reflection pass through."""
+    """Wraps the methods of our own service. Health is for anyone, all else for those who are known.
+
+    Args:
+        gatekeeper: Knows the callers.
+    """
+
+    def __init__(self, gatekeeper: Gatekeeper) -> None:
+        self._gatekeeper = gatekeeper
 
     async def intercept_service(
         self,
@@ -38,54 +49,91 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Return the method's handler, wrapped."""
         handler = await continuation(handler_call_details)
         service, _, method = handler_call_details.method.rpartition("/")
-        if handler is None or service != f"/{SERVICE}":
+        if handler is None or service == f"/{health.SERVICE_NAME}":
             return handler
+        if service != f"/{SERVICE}":
+            return handler if self._gatekeeper.is_open else self._guarded(handler, method)
+        serializer = handler.response_serializer
         if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(
-                _conversing(handler, method), response_serializer=handler.response_serializer
-            )
+            answer = self._conversing(handler, method)
+            return grpc.stream_stream_rpc_method_handler(answer, response_serializer=serializer)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                _streaming(handler, method), response_serializer=handler.response_serializer
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            _unary(handler, method), response_serializer=handler.response_serializer
+            answer = self._streaming(handler, method)
+            return grpc.unary_stream_rpc_method_handler(answer, response_serializer=serializer)
+        answer = self._unary(handler, method)
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=serializer)
+
+    def _unary(self, handler: Any, method: str) -> Any:
+        async def answer(body: bytes, context: Any) -> Any:
+            async with self._answering(method, context):
+                return await handler.unary_unary(_request(handler, body), context)
+
+        return answer
+
+    def _streaming(self, handler: Any, method: str) -> Any:
+        """Return a coroutine, not a generator: a cancelled one ends here and now, with all it holds."""
+
+        async def answer(body: bytes, context: Any) -> None:
+            async with (
+                self._answering(method, context),
+                aclosing(handler.unary_stream(_request(handler, body), context)) as messages,
+            ):
+                async for message in messages:
+                    await context.write(message)
+
+        return answer
+
+    def _conversing(self, handler: Any, method: str) -> Any:
+        async def answer(bodies: AsyncIterator[bytes], context: Any) -> None:
+            requests = (_request(handler, body) async for body in bodies)
+            async with (
+                self._answering(method, context),
+                aclosing(handler.stream_stream(requests, context)) as messages,
+            ):
+                async for message in messages:
+                    await context.write(message)
+
+        return answer
+
+    def _guarded(self, handler: Any, method: str) -> Any:
+        """Return a handler of another service, all of whose methods stream both ways, for known callers."""
+
+        async def answer(requests: AsyncIterator[Any], context: Any) -> None:
+            async with self._answering(method, context):
+                async for message in handler.stream_stream(requests, context):
+                    await context.write(message)
+
+        return grpc.stream_stream_rpc_method_handler(
+            answer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
         )
 
+    @asynccontextmanager
+    async def _answering(self, method: str, context: Any) -> AsyncIterator[None]:
+        call = begin_call(method, _given_id(context))
+        structlog.contextvars.bind_contextvars(request_id=call.request_id)
+        try:
+            call = begin_call(method, call.request_id, self._caller(context))
+            if call.principal.name:
+                note(client=call.principal.name)
+            yield
+        except asyncio.CancelledError:
+            _log(call, "CANCELLED")
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes a status
+            refusal = refusal_of(error, call.request_id)
+            if is_fault(error):
+                get_logger().error("fault", method=method, exc_info=error)
+            _log(call, _CODES[refusal.code].name, refusal)
+            details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
+            await context.abort(_CODES[refusal.code], pack(refusal).message, details)
+        else:
+            _log(call, "OK")
 
-def _unary(handler: Any, method: str) -> Any:
-    async def answer(body: bytes, context: Any) -> Any:
-        async with _answering(method, context):
-            return await handler.unary_unary(_request(handler, body), context)
-
-    return answer
-
-
-def _streaming(handler: Any, method: str) -> Any:
-    """Return a coroutine, not a generator: a cancelled one ends here and now, with all it holds."""
-
-    async def answer(body: bytes, context: Any) -> None:
-        async with (
-            _answering(method, context),
-            aclosing(handler.unary_stream(_request(handler, body), context)) as messages,
-        ):
-            async for message in messages:
-                await context.write(message)
-
-    return answer
-
-
-def _conversing(handler: Any, method: str) -> Any:
-    async def answer(bodies: AsyncIterator[bytes], context: Any) -> None:
-        requests = (_request(handler, body) async for body in bodies)
-        async with (
-            _answering(method, context),
-            aclosing(handler.stream_stream(requests, context)) as messages,
-        ):
-            async for message in messages:
-                await context.write(message)
-
-    return answer
+    def _caller(self, context: Any) -> Principal:
+        metadata = dict(context.invocation_metadata() or ())
+        return self._gatekeeper.principal(metadata, context.auth_context() or {})
 
 
 def _request(handler: Any, body: bytes) -> Any:
@@ -93,26 +141,6 @@ def _request(handler: Any, body: bytes) -> Any:
         return handler.request_deserializer(body)
     except DecodeError as error:
         raise RequestError.of("request", "must be a message of this method", f"{len(body)} bytes") from error
-
-
-@asynccontextmanager
-async def _answering(method: str, context: Any) -> AsyncIterator[None]:
-    call = begin_call(method, _given_id(context))
-    structlog.contextvars.bind_contextvars(request_id=call.request_id)
-    try:
-        yield
-    except asyncio.CancelledError:
-        _log(call, "CANCELLED")
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes a status
-        refusal = refusal_of(error, call.request_id)
-        if is_fault(error):
-            get_logger().error("fault", method=method, exc_info=error)
-        _log(call, _CODES[refusal.code].name, refusal)
-        details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
-        await context.abort(_CODES[refusal.code], pack(refusal).message, details)
-    else:
-        _log(call, "OK")
 
 
 def _given_id(context: Any) -> str:

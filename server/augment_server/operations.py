@@ -6,7 +6,7 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING
 
-from augment.errors import RequestError
+from augment.errors import RequestError, shorten
 from augment_proto.arrow import from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
@@ -14,9 +14,12 @@ from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
 from augment_server.answers import receipt_of, schema_bytes, unseen_messages
 from augment_server.asked import balance_of, conditions_of, told_balance, told_conditions
-from augment_server.calls import note
+from augment_server.calls import caller, note
+from augment_server.denials import NotAllowedError
 from augment_server.denoising import Denoising
 from augment_server.descriptions import describe
+from augment_server.principals import may
+from augment_server.quotas import Quotas
 from augment_server.status import TooLargeError
 
 if TYPE_CHECKING:
@@ -53,25 +56,30 @@ class Operations:
     """One method for each of the service's, blocking, callable from any thread.
 
     All raise what `augment.errors` and `augment_proto.errors` name, which `status` maps to the wire.
+
+    Attributes:
+        quotas: The rows of each client.
     """
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
+        self.quotas = Quotas()
         self._registry = registry
         self._max_rows = settings.max_rows_per_request
         self._max_stream_rows = settings.max_stream_rows
         self._limits = Limits(max_bytes=settings.max_request_bytes, max_rows=settings.max_rows_per_request)
 
     def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
-        """Return the newest version of each model."""
-        return pb.ListModelsResponse(models=[describe(model) for model in self._registry.models()])
+        """Return the newest version of each model that the caller may do anything with."""
+        seen = [model for model in self._registry.models() if may(caller(), "", model.name)]
+        return pb.ListModelsResponse(models=[describe(model) for model in seen])
 
     def get_model(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
         """Return one model's description."""
-        return pb.GetModelResponse(model=describe(self._model(request)))
+        return pb.GetModelResponse(model=describe(self._model(request, "describe")))
 
     def generate(self, request: pb.GenerateRequest) -> Iterator[pb.GenerateResponse]:
         """Yield the header, then chunks; a bad request raises before the header."""
-        model = self._model(request)
+        model = self._model(request, "generate")
         if request.rows > self._max_stream_rows:
             raise TooLargeError.of("rows", f"must be at most {self._max_stream_rows}", request.rows)
         seed = request.seed if request.HasField("seed") else secrets.randbits(63)
@@ -112,7 +120,7 @@ class Operations:
 
     def interpolate(self, request: pb.InterpolateRequest) -> pb.InterpolateResponse:
         """Return the records on the paths between `start` and `end`."""
-        model = self._model(request)
+        model = self._model(request, "interpolate")
         start, end = self._table(request.start, "start"), self._table(request.end, "end")
         if start.num_rows * request.steps > self._max_rows:
             rule = f"must be such that steps x rows of start is at most {self._max_rows}"
@@ -120,6 +128,7 @@ class Operations:
         method = _METHODS.get(request.method)
         if method is None:
             raise RequestError.of("method", "must be one of InterpolationMethod", request.method)
+        self.quotas.spend(caller(), start.num_rows * request.steps)
         made = model.interpolate(start, end, steps=request.steps, method=method, first_row=request.first_row)
         return pb.InterpolateResponse(
             digest=model.digest,
@@ -131,7 +140,7 @@ class Operations:
 
     def denoise(self, request: pb.DenoiseRequest) -> pb.DenoiseResponse:
         """Return the records with missing cells imputed and doubtful ones repaired."""
-        model, table = self._model(request), self._table(request.records, "records")
+        model, table = self._model(request, "denoise"), self._table(request.records, "records")
         threshold = request.threshold if request.HasField("threshold") else None
         if request.draws:
             return self._draws(model, table, request, threshold)
@@ -156,7 +165,7 @@ class Operations:
         """
         if request is None or request.WhichOneof("content") != "header":
             raise RequestError.of("header", "must be the first message of the stream", "none")
-        return Denoising(self._model(request.header), request.header, self._table)
+        return Denoising(self._model(request.header, "denoise"), request.header, self._table)
 
     def _draws(
         self, model: Model, table: pa.Table, request: pb.DenoiseRequest, threshold: float | None
@@ -165,6 +174,7 @@ class Operations:
         if table.num_rows * request.draws > self._max_rows:
             rule = f"must be such that draws x rows of records is at most {self._max_rows}"
             raise TooLargeError.of("draws", rule, request.draws)
+        self.quotas.spend(caller(), table.num_rows * request.draws)
         made = model.denoise(
             table,
             threshold=threshold,
@@ -185,7 +195,7 @@ class Operations:
 
     def encode(self, request: pb.EncodeRequest) -> pb.EncodeResponse:
         """Return the records' latent vectors."""
-        model, table = self._model(request), self._table(request.records, "records")
+        model, table = self._model(request, "encode"), self._table(request.records, "records")
         made = model.encode(table)
         return pb.EncodeResponse(
             digest=model.digest,
@@ -196,7 +206,7 @@ class Operations:
 
     def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
         """Return the most likely records of latent vectors."""
-        model = self._model(request)
+        model = self._model(request, "decode")
         records = model.decode(self._table(request.latent, "latent"), first_row=request.first_row)
         return pb.DecodeResponse(
             digest=model.digest,
@@ -207,7 +217,7 @@ class Operations:
 
     def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
         """Return what the model makes of the records, encoded and decoded."""
-        model, table = self._model(request), self._table(request.records, "records")
+        model, table = self._model(request, "reconstruct"), self._table(request.records, "records")
         made = model.reconstruct(table, first_row=request.first_row)
         return pb.ReconstructResponse(
             digest=model.digest,
@@ -219,7 +229,7 @@ class Operations:
 
     def score(self, request: pb.ScoreRequest) -> pb.ScoreResponse:
         """Return how unusual each record is."""
-        model, table = self._model(request), self._table(request.records, "records")
+        model, table = self._model(request, "score"), self._table(request.records, "records")
         made = model.score(table)
         return pb.ScoreResponse(
             digest=model.digest,
@@ -230,7 +240,7 @@ class Operations:
 
     def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
         """Return what the model predicts of the records."""
-        model, table = self._model(request), self._table(request.records, "records")
+        model, table = self._model(request, "predict"), self._table(request.records, "records")
         made = model.predict(table)
         return pb.PredictResponse(
             digest=model.digest,
@@ -241,9 +251,15 @@ class Operations:
             receipt=receipt_of(model, "predict", table.num_rows),
         )
 
-    def _model(self, request: _Named) -> Model:
+    def _model(self, request: _Named, operation: str) -> Model:
+        """Return the model of a request that its caller may make and has rows left for."""
         if not request.model:
             raise RequestError.of("model", "must be the name of a model", request.model)
+        principal = caller()
+        if not may(principal, operation, request.model.partition("@")[0]):
+            message = f"{principal.name!r} has no scope for {operation} of {shorten(request.model)}"
+            raise NotAllowedError(message)
+        self.quotas.admit(principal)
         model = self._registry.get(request.model, request.version)
         note(model=model.name, version=model.version)
         return model
@@ -255,6 +271,7 @@ class Operations:
             error.field = field
             raise
         note(rows=table.num_rows)
+        self.quotas.spend(caller(), table.num_rows)
         return table
 
 

@@ -9,10 +9,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from augment.errors import RequestError
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2_grpc
+from augment_server.authentication import Gatekeeper
 from augment_server.interceptor import CallInterceptor
+from augment_server.listening import listen
 from augment_server.operations import Operations
 from augment_server.service import AugmentService
 
@@ -34,9 +35,11 @@ class Server:
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self.host = settings.host
         self.port = settings.port
-        self._grace_s = settings.grace_s
+        self._settings = settings
         self._pool = ThreadPoolExecutor(settings.computations, thread_name_prefix="compute")
-        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=_options(settings))
+        self._server = grpc.aio.server(
+            interceptors=[CallInterceptor(Gatekeeper(settings))], options=_options(settings)
+        )
         self._health = health.aio.HealthServicer()
         service = AugmentService(Operations(registry, settings), self._pool)
         augment_pb2_grpc.add_AugmentServiceServicer_to_server(service, self._server)
@@ -50,10 +53,10 @@ class Server:
         """Return a server that takes calls and says so when asked for its health.
 
         Raises:
-            RequestError: The address cannot be listened on.
+            RequestError: The address cannot be listened on, or not safely, or credentials cannot be used.
         """
         server = cls(settings, registry)
-        server._listen()
+        server.port = listen(server._server, settings)
         await server._server.start()
         for name in ("", SERVICE, *(model.name for model in registry.models())):
             await server._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -66,17 +69,8 @@ class Server:
             grace_s: None: as the settings say.
         """
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(self._grace_s if grace_s is None else grace_s)
+        await self._server.stop(self._settings.grace_s if grace_s is None else grace_s)
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _listen(self) -> None:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        address = f"{host}:{self.port}"
-        try:
-            self.port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            remedy = "Choose another, or port 0 for a free one"
-            raise RequestError.of("port", "must be free to listen on", address, remedy) from error
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

@@ -7,6 +7,7 @@ import contextvars
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augment_proto.v1 import augment_pb2_grpc
+from augment_server.calls import caller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -49,6 +50,7 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         messages = self._operations.generate(request)
         while (message := await self._run(_next, messages)) is not None:
             yield message
+            await self._pace(message.chunk.row_count)
 
     async def Interpolate(self, request: pb.InterpolateRequest, context: object) -> pb.InterpolateResponse:  # noqa: ARG002, N802
         """Records on the path between two records."""
@@ -69,6 +71,7 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         yield denoising.start
         async for message in request_iterator:
             yield await self._run(denoising.answer, message)
+            await self._pace(0)
 
     async def Encode(self, request: pb.EncodeRequest, context: object) -> pb.EncodeResponse:  # noqa: ARG002, N802
         """Records to latent vectors."""
@@ -89,6 +92,12 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
     async def Predict(self, request: pb.PredictRequest, context: object) -> pb.PredictResponse:  # noqa: ARG002, N802
         """What the model predicts of records."""
         return await self._run(self._operations.predict, request)
+
+    async def _pace(self, rows: int) -> None:
+        """Take a stream's rows from its caller's quota, and wait while the caller owes some."""
+        wait_s = self._operations.quotas.spend(caller(), rows)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
 
     async def _run(self, work: Callable[[Any], _T], argument: object) -> _T:
         """Return `work(argument)`, computed in the pool under the call's own context."""

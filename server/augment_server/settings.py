@@ -29,6 +29,22 @@ class Settings(BaseSettings):
     models: Path = Field(default=Path("models"), description="directory of the bundles to host")
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=50051, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    plaintext: bool = Field(
+        default=False, description="serve without TLS beyond this machine: something else must encrypt"
+    )
+    tls_cert: Path | None = Field(default=None, description="PEM file of the certificate chain")
+    tls_key: Path | None = Field(default=None, description="PEM file of its key")
+    tls_client_ca: Path | None = Field(
+        default=None, description="PEM file of who must have signed clients' certificates (mutual TLS)"
+    )
+    clients: Path | None = Field(
+        default=None, description="YAML file of clients: hashed tokens, scopes, quotas; default: anyone may"
+    )
+    jwt_keys: Path | None = Field(
+        default=None, description="JSON Web Key Set by which clients' JSON Web Tokens are signed"
+    )
+    jwt_issuer: str = Field(default="", description="who must have issued JSON Web Tokens")
+    jwt_audience: str = Field(default="", description="for whom JSON Web Tokens must be")
     allow_empty: bool = Field(default=False, description="start even if there is no model to host")
     threads: int | None = Field(
         default=None, ge=1, le=256, description="threads of one computation; default: by the CPUs there are"

@@ -23,6 +23,7 @@ from augment.errors import (
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.reasons import Reason
 from augment_proto.refusal import Refusal, Violation
+from augment_server.denials import NotAllowedError, QuotaError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,9 @@ _FAULT = _Row(grpc.StatusCode.INTERNAL, Reason.INTERNAL)
 
 # The first row whose class fits decides: special cases before general ones.
 TABLE: Mapping[type[Exception], _Row] = {
+    UnauthenticatedError: _Row(grpc.StatusCode.UNAUTHENTICATED, Reason.UNAUTHENTICATED),
+    NotAllowedError: _Row(grpc.StatusCode.PERMISSION_DENIED, Reason.NOT_ALLOWED),
+    QuotaError: _Row(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.QUOTA_EXCEEDED),
     TooLargeError: _Row(_INVALID, Reason.TOO_LARGE),
     ArrowLimitError: _Row(_INVALID, Reason.TOO_LARGE),
     ArrowFormatError: _Row(_INVALID, Reason.INVALID_ARROW),
@@ -73,6 +77,8 @@ def refusal_of(error: Exception, request_id: str) -> Refusal:
         violations=_violations(error),
         metadata=_metadata(error),
         request_id=request_id,
+        retry_after_s=error.retry_after_s if isinstance(error, QuotaError) else None,
+        quota_subject=error.client if isinstance(error, QuotaError) else "",
     )
 
 

@@ -39,8 +39,10 @@ PUBLIC = {
     "Latents",
     "ModelInfo",
     "ModelNotFoundError",
+    "NotAllowedError",
     "NotFoundError",
     "ProtocolError",
+    "QuotaExceededError",
     "Reason",
     "Receipt",
     "RecordStream",
@@ -51,11 +53,13 @@ PUBLIC = {
     "ServerError",
     "StreamInfo",
     "TooLargeError",
+    "UnauthenticatedError",
     "UnavailableError",
     "Unseen",
     "UnsupportedOperationError",
     "VersionNotFoundError",
     "Violation",
+    "tls_credentials",
 }
 
 

@@ -56,7 +56,7 @@ def serve(
     [bold]Examples[/]
 
       augment serve --models models/
-      AUGMENT_LOG_FORMAT=json augment serve --models models/ --host 0.0.0.0 --port 50051
+      AUGMENT_TLS_CERT=chain.pem AUGMENT_TLS_KEY=key.pem augment serve --host 0.0.0.0
       augment info --server localhost:50051
     """
     from pydantic import ValidationError  # noqa: PLC0415

@@ -49,6 +49,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The request or response is larger than this server allows; BadRequest says by what."""
     REASON_INTERNAL: _Reason.ValueType  # 10
     """A fault of the server; its logs have the details under the request id."""
+    REASON_UNAUTHENTICATED: _Reason.ValueType  # 11
+    """Nobody knows who calls."""
+    REASON_NOT_ALLOWED: _Reason.ValueType  # 12
+    """The caller may not do this."""
+    REASON_QUOTA_EXCEEDED: _Reason.ValueType  # 13
+    """The caller has used up its rows; RetryInfo says when to come again."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a call was refused: ErrorInfo.reason holds one of these names without the prefix REASON_,
@@ -73,6 +79,12 @@ REASON_TOO_LARGE: Reason.ValueType  # 9
 """The request or response is larger than this server allows; BadRequest says by what."""
 REASON_INTERNAL: Reason.ValueType  # 10
 """A fault of the server; its logs have the details under the request id."""
+REASON_UNAUTHENTICATED: Reason.ValueType  # 11
+"""Nobody knows who calls."""
+REASON_NOT_ALLOWED: Reason.ValueType  # 12
+"""The caller may not do this."""
+REASON_QUOTA_EXCEEDED: Reason.ValueType  # 13
+"""The caller has used up its rows; RetryInfo says when to come again."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _InterpolationMethod:

@@ -1,0 +1,174 @@
+"""Finds out who calls: by bearer token (the clients' file's, or a JWT) or the certificate of mutual TLS."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from augment.errors import RequestError
+from augment_server.denials import UnauthenticatedError
+from augment_server.logs import get_logger
+from augment_server.principals import ANYONE, Clients, Principal, read_clients
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from augment_server.settings import Settings
+
+__all__ = ["Gatekeeper"]
+
+_LOOK_S = 1.0
+_ALGORITHMS = ["EdDSA", "ES256", "ES384", "PS256", "RS256"]
+_CHALLENGE = "send a valid token: metadata authorization, 'Bearer ...'"
+
+
+class Gatekeeper:
+    """Knows the callers. Its methods may be called from any thread.
+
+    Args:
+        settings: Where clients and keys are; without either, anyone may do anything.
+
+    Raises:
+        RequestError: A file cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = _ClientsFile(settings.clients) if settings.clients else None
+        self._tokens = _WebTokens.of(settings)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked for credentials."""
+        return self._file is None and self._tokens is None
+
+    def principal(self, metadata: Mapping[str, Any], auth_context: Mapping[str, Any]) -> Principal:
+        """Return who calls.
+
+        Args:
+            metadata: The call's.
+            auth_context: What TLS knows of the peer, as gRPC gives it.
+
+        Raises:
+            UnauthenticatedError: Nobody knows.
+        """
+        if self.is_open:
+            return ANYONE
+        clients = self._file.current() if self._file else Clients({})
+        given = metadata.get("authorization")
+        if given is None:
+            found = _by_certificate(clients, auth_context)
+        else:
+            scheme, _, token = str(given).partition(" ")
+            found = self._by_token(clients, token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise UnauthenticatedError(_CHALLENGE)
+        return found
+
+    def _by_token(self, clients: Clients, token: str) -> Principal | None:
+        found = clients.of_token(token)
+        if found is None and self._tokens is not None:
+            found = self._tokens.principal(token, clients)
+        return found
+
+
+def _by_certificate(clients: Clients, auth_context: Mapping[str, Any]) -> Principal | None:
+    for name in auth_context.get("x509_common_name", ()):
+        text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        if (found := clients.of_certificate(text)) is not None:
+            return found
+    return None
+
+
+class _ClientsFile:
+    """The clients of a file that may change; garbage is logged, and the last good ones stay."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp = self._look()
+        self._looked_s = time.monotonic()
+        self._clients = read_clients(path)
+
+    def current(self) -> Clients:
+        """Return the clients, at most a second old."""
+        with self._lock:
+            if time.monotonic() - self._looked_s >= _LOOK_S:
+                self._looked_s = time.monotonic()
+                self._reread()
+            return self._clients
+
+    def _reread(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._clients = read_clients(self._path)
+            get_logger().info("clients read")
+        except RequestError as error:
+            get_logger().error("clients refused, the last good ones stay", reason=str(error))
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+
+@dataclass(frozen=True)
+class _WebTokens:
+    """JSON Web Tokens (RFC 7519) signed by known keys: `sub` names the client, `scope` holds its scopes."""
+
+    keys: Mapping[str, Any]
+    issuer: str
+    audience: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> _WebTokens | None:
+        """Return what checks them; None: they are not taken.
+
+        Raises:
+            RequestError: PyJWT is not installed, or the keys are none.
+        """
+        if settings.jwt_keys is None:
+            return None
+        if not settings.jwt_issuer or not settings.jwt_audience:
+            rule = "must be given with --jwt-keys"
+            raise RequestError.of("jwt-issuer, jwt-audience", rule, "nothing")
+        try:
+            import jwt  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            remedy = "pip install 'augment-service[jwt]'"
+            raise RequestError.of("jwt-keys", "needs PyJWT", "no such package", remedy) from error
+        try:
+            found = jwt.PyJWKSet.from_dict(json.loads(settings.jwt_keys.read_text(encoding="utf-8")))
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            raise RequestError.of("jwt-keys", "must be a JSON Web Key Set", str(settings.jwt_keys)) from error
+        keys = {key.key_id or "": key.key for key in found.keys}
+        return cls(keys, settings.jwt_issuer, settings.jwt_audience)
+
+    def principal(self, token: str, clients: Clients) -> Principal | None:
+        """Return whose token it is; None: it is not valid."""
+        import jwt  # noqa: PLC0415 - as above
+
+        try:
+            key = self.keys.get(jwt.get_unverified_header(token).get("kid", ""))
+            if key is None:
+                return None
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                audience=self.audience,
+                issuer=self.issuer,
+                options={"require": ["exp", "sub", "iss", "aud"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError):
+            return None
+        name, scopes = str(claims["sub"]), tuple(str(claims.get("scope", "")).split())
+        return Principal(name, scopes, clients.quota_of(name))

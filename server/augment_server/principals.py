@@ -1,0 +1,150 @@
+"""Who may do what: clients with tokens, certificates, scopes and quotas, from a file.
+
+The file holds hashes of tokens, never tokens::
+
+    clients:
+      pipeline:
+        tokens: ["sha256:6b3a…"]
+        expires: 2027-01-01T00:00:00Z
+        certificate: pipeline.example
+        scopes: ["adult:generate", "*:describe"]
+        rows_per_minute: 1000000
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from augment.errors import RequestError, shorten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ANYONE", "Clients", "Principal", "hash_of", "may", "read_clients"]
+
+OPERATIONS = (
+    "describe",
+    "generate",
+    "interpolate",
+    "denoise",
+    "encode",
+    "decode",
+    "reconstruct",
+    "score",
+    "predict",
+)
+_MAX_FILE_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls.
+
+    Attributes:
+        name: Its name in the file, or a JWT's `sub`.
+        scopes: Each `model:operation`; `*` stands for any in either, also within a model's name.
+        rows_per_minute: Its quota; None: none.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+    rows_per_minute: int | None = None
+
+
+ANYONE = Principal("", ("*:*",))
+"""Who calls where no credentials are asked for."""
+
+
+def may(principal: Principal, operation: str, model: str) -> bool:
+    """Return whether a scope covers the operation on the model; any operation where it is empty.
+
+    >>> may(Principal("a", ("ad*:generate",)), "generate", "adult")
+    True
+    """
+    for scope in principal.scopes:
+        pattern, _, allowed = scope.rpartition(":")
+        if fnmatchcase(model, pattern) and allowed in {"*", operation or allowed}:
+            return True
+    return False
+
+
+_Scope = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9._*?-]{{1,64}}:(\*|{'|'.join(OPERATIONS)})$")]
+_Hash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class _Client(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: tuple[_Hash, ...] = ()
+    certificate: Annotated[str, StringConstraints(min_length=1)] | None = None
+    expires: AwareDatetime | None = None
+    scopes: tuple[_Scope, ...] = ()
+    rows_per_minute: Annotated[int, Field(ge=1)] | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clients: dict[str, _Client]
+
+
+class Clients:
+    """The clients of a file."""
+
+    def __init__(self, clients: dict[str, _Client]) -> None:
+        self._clients = clients
+        self._by_hash = {hash_: name for name, client in clients.items() for hash_ in client.tokens}
+        self._by_certificate = {
+            client.certificate: name for name, client in clients.items() if client.certificate
+        }
+
+    def of_token(self, token: str) -> Principal | None:
+        """Return the client whose token this is; None: nobody's, or it has expired."""
+        return self._principal(self._by_hash.get(hash_of(token)))
+
+    def of_certificate(self, common_name: str) -> Principal | None:
+        """Return the client whose certificate has this common name; None likewise."""
+        return self._principal(self._by_certificate.get(common_name))
+
+    def quota_of(self, name: str) -> int | None:
+        """Return a client's rows a minute; None: none."""
+        return self._clients[name].rows_per_minute if name in self._clients else None
+
+    def _principal(self, name: str | None) -> Principal | None:
+        if name is None:
+            return None
+        client = self._clients[name]
+        if client.expires is not None and client.expires <= datetime.now(UTC):
+            return None
+        return Principal(name, client.scopes, client.rows_per_minute)
+
+
+def hash_of(token: str) -> str:
+    """Return what the file holds of a token: tokens are random, so that a plain hash gives nothing away."""
+    return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def read_clients(path: Path) -> Clients:
+    """Read the file.
+
+    Raises:
+        RequestError: It cannot be read, or is not what such a file is.
+    """
+    try:
+        with path.open("rb") as file:
+            parsed = yaml.safe_load(file.read(_MAX_FILE_BYTES))
+        return Clients(_File.model_validate(parsed).clients)
+    except (OSError, yaml.YAMLError) as error:
+        raise RequestError.of("clients", "must be a readable YAML file", str(path)) from error
+    except ValidationError as error:
+        broken = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in broken["loc"]) or "the whole"
+        value = shorten(broken["input"])
+        raise RequestError.of(f"clients: {place}", broken["msg"], value, f"See {path}") from error
