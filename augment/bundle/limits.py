@@ -19,8 +19,10 @@ __all__ = [
     "MAX_MANIFEST_BYTES",
     "MAX_QUANTILES",
     "MAX_SIDE",
+    "MAX_SIGNATURE_BYTES",
     "NAME_PATTERN",
     "ROLE_PATTERN",
+    "SIGNATURE_FILE",
     "VERSION_PATTERN",
     "WEIGHTS_FILE",
 ]
@@ -30,6 +32,7 @@ MANIFEST_FILE = "manifest.json"
 GOLDEN_FILE = "golden.arrow"
 GRAPH_SUFFIX = ".onnx"
 WEIGHTS_FILE = "weights.safetensors"
+SIGNATURE_FILE = "signature.json"
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
@@ -38,6 +41,7 @@ ROLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_GOLDEN_BYTES = 64 * 2**20
 MAX_GRAPH_BYTES = 2**31 - 1
+MAX_SIGNATURE_BYTES = 4096
 MAX_GRAPHS = 32
 MAX_BLOCK_ROWS = 65_536
 MAX_GRAPH_DEPTH = 32

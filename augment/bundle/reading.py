@@ -20,6 +20,8 @@ from augment.bundle.limits import (
     MAX_GOLDEN_BYTES,
     MAX_GRAPH_BYTES,
     MAX_MANIFEST_BYTES,
+    MAX_SIGNATURE_BYTES,
+    SIGNATURE_FILE,
     VERSION_PATTERN,
     WEIGHTS_FILE,
 )
@@ -48,12 +50,14 @@ class Contents:
         digest: sha256 over the manifest's bytes, in hex: names these contents for good.
         files: The bytes of the other files, each read once and hashed as read; without the weights.
         cases: The recorded inputs and outputs.
+        signature: Who says to have published it; not verified (see `augment.bundle.signing`). None: nobody.
     """
 
     manifest: Manifest
     digest: str
     files: Mapping[str, bytes] = field(repr=False)
     cases: tuple[GoldenCase, ...] = field(repr=False)
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,17 @@ def read_contents(path: Path) -> Contents:
     with opened_directory(path) as descriptor:
         raw = read_entry(descriptor, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
         manifest = _manifest_of(raw, path)
-        _check_names(entries_of(descriptor, path), manifest, path)
+        found = entries_of(descriptor, path)
+        _check_names(found, manifest, path)
+        signature = None
+        if SIGNATURE_FILE in found:
+            signature = read_entry(descriptor, path, SIGNATURE_FILE, MAX_SIGNATURE_BYTES)
         files = {name: _checked_file(descriptor, path, name, manifest) for name in manifest.files}
     files.pop(WEIGHTS_FILE, None)  # nobody who runs a bundle needs them in memory
     for role, graph in manifest.graphs.items():
         _check_graph(files[graph.file], graph, f"graphs.{role}", path)
     cases = _golden_of(files[GOLDEN_FILE], manifest, path)
-    return Contents(manifest, digest_of(raw), files, cases)
+    return Contents(manifest, digest_of(raw), files, cases, signature)
 
 
 def read_weights(bundle: Bundle) -> bytes:
@@ -193,7 +201,7 @@ def _check_names(found: set[str], manifest: Manifest, path: Path) -> None:
     wanted = {MANIFEST_FILE, *manifest.files}
     if missing := sorted(wanted - found):
         raise BundleCorruptError(path, f"{missing[0]} is missing")
-    if unknown := sorted(found - wanted):
+    if unknown := sorted(found - wanted - {SIGNATURE_FILE}):
         raise BundleUnsafeError(path, f"{unknown[0]!r} is not in the manifest: a bundle holds nothing else")
 
 

@@ -18,6 +18,7 @@ from augment.cli.commands.predict import predict
 from augment.cli.commands.schema import schema
 from augment.cli.commands.score import score
 from augment.cli.commands.serve import serve
+from augment.cli.commands.sign import sign
 from augment.cli.commands.train import train
 from augment.cli.guard import GuardedGroup
 
@@ -79,6 +80,7 @@ for _command in (
     train,
     info,
     serve,
+    sign,
     generate,
     interpolate,
     denoise,

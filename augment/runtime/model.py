@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from augment.bundle import Bundle, Manifest
+    from augment.bundle.signing import TrustedKeys
     from augment.data import Balance, Codec
     from augment.runtime.asked import ConditionsLike
     from augment.runtime.engine import Engine
@@ -89,7 +90,12 @@ class Model:
 
     @classmethod
     def open(
-        cls, path: Path | str, *, threads: SupportsIndex | None = None, replay_golden: bool = True
+        cls,
+        path: Path | str,
+        *,
+        threads: SupportsIndex | None = None,
+        replay_golden: bool = True,
+        trusted: TrustedKeys | None = None,
     ) -> Model:
         """Open, verify and load the bundle in a directory `<name>/<version>`.
 
@@ -97,12 +103,15 @@ class Model:
             path: The directory.
             threads: For the arithmetic of one call; None: as many as this process may use, at most 4.
             replay_golden: Whether to run the recorded inputs and compare.
+            trusted: Whose signature the bundle must have; None: it needs none.
 
         Raises:
             BundleError: The bundle is corrupt, unsafe, or of a newer format.
         """
         count = None if threads is None else checked_integer("threads", threads, 1, 1024)
         bundle = open_bundle(path)
+        if trusted is not None:
+            trusted.require(bundle)
         return cls(bundle, load_engine(bundle, threads=count, replay_golden=replay_golden))
 
     @property

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from augment.bundle import find_bundle, list_bundles
+from augment.bundle.signing import TrustedKeys
 from augment.errors import AugmentError, BundleError, ModelNotFoundError, RequestError
 from augment.runtime import Model
 from augment_server.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
     from augment_server.settings import Settings
+
+    Opening = Callable[[Path], Model]
 
 __all__ = ["Registry"]
 
@@ -33,12 +37,12 @@ class Registry:
     Args:
         models_dir: The models directory.
         newest: One opened model of each name.
-        threads: Threads of one computation; None: by the CPUs there are.
+        opening: Opens a bundle.
     """
 
-    def __init__(self, models_dir: Path, newest: Iterable[Model], threads: int | None) -> None:
+    def __init__(self, models_dir: Path, newest: Iterable[Model], opening: Opening) -> None:
         self._models_dir = models_dir
-        self._threads = threads
+        self._open = opening
         self._newest = {model.name: model for model in newest}
         self._older: OrderedDict[tuple[str, int], Model | BundleError] = OrderedDict()
         self._opening = threading.Lock()
@@ -53,14 +57,16 @@ class Registry:
         directory = settings.models
         if not directory.is_dir():
             raise RequestError.of("models", "must be a directory with bundles", str(directory))
+        trusted = TrustedKeys.read(settings.trusted_keys) if settings.trusted_keys else None
+        opening = partial(Model.open, threads=settings.threads, trusted=trusted)
         models: dict[str, Model] = {}
         for path in reversed(list_bundles(directory)):
-            if path.parent.name not in models and (model := _try_open(path, settings.threads)):
+            if path.parent.name not in models and (model := _try_open(path, opening)):
                 models[model.name] = model
         if not models and not settings.allow_empty:
             remedy = "Train one with `augment train`, or pass --allow-empty"
             raise RequestError.of("models", "must hold a usable bundle", str(directory), remedy)
-        return cls(directory, [models[name] for name in sorted(models)], settings.threads)
+        return cls(directory, [models[name] for name in sorted(models)], opening)
 
     def models(self) -> list[Model]:
         """Return the newest usable version of each model, ordered by name."""
@@ -100,15 +106,15 @@ class Registry:
 
     def _open_older(self, path: Path) -> Model | BundleError:
         try:
-            return Model.open(path, threads=self._threads)
+            return self._open(path)
         except BundleError as error:
             return error
 
 
-def _try_open(path: Path, threads: int | None) -> Model | None:
+def _try_open(path: Path, opening: Opening) -> Model | None:
     log = get_logger().bind(model=path.parent.name, version=int(path.name))
     try:
-        model = Model.open(path, threads=threads)
+        model = opening(path)
     except Exception as error:  # noqa: BLE001 - one bundle, however broken, must not stop the others
         _log_refusal(log, error)
         return None

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     )
     jwt_issuer: str = Field(default="", description="who must have issued JSON Web Tokens")
     jwt_audience: str = Field(default="", description="for whom JSON Web Tokens must be")
+    trusted_keys: Path | None = Field(
+        default=None,
+        description="PEM file, or directory of such, whose signature a bundle must have to be served",
+    )
     allow_empty: bool = Field(default=False, description="start even if there is no model to host")
     threads: int | None = Field(
         default=None, ge=1, le=256, description="threads of one computation; default: by the CPUs there are"

@@ -20,7 +20,7 @@ def test_the_commands_are_all_there_in_the_order_of_a_first_walk() -> None:
     assert all(places)
     assert [place.start() for place in places if place] == sorted(place.start() for place in places if place)
     assert "130 interrupted" in ran.out
-    first = ["schema", "train", "info", "serve", "generate", "interpolate", "denoise", "encode"]
+    first = ["schema", "train", "info", "serve", "sign", "generate", "interpolate", "denoise", "encode"]
     assert [*first, "score", "predict", "evaluate"] == COMMANDS
 
 
