@@ -77,10 +77,12 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
         return self._table.table(X)
 
     def _encoded(self, X: Any) -> Encoded:  # noqa: N803 - scikit-learn's
-        """Return features as the models see them; cells may be missing that never were in training."""
-        codec = self.learnt_.codec
-        table = conform(self._table.table(X), codec.schema, partial=True)
-        return codec.encode(table)[0]
+        """Return features as the models see them."""
+        return self.learnt_.codec.encode(self._conformed(X))[0]
+
+    def _conformed(self, X: Any) -> pa.Table:  # noqa: N803 - scikit-learn's
+        """Return features as records; cells may be missing that never were in training."""
+        return conform(self._table.table(X), self.learnt_.codec.schema, partial=True)
 
     def __sklearn_tags__(self) -> Any:
         """Return what is supported."""

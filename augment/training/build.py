@@ -39,7 +39,9 @@ from augment.training.weights import WarmStart, weights_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from augment.data import Encoded, Layout, Schema
     from augment.training.config import TrainConfig
@@ -126,7 +128,8 @@ class _Making:
         data_hash = data_sha256(codec, encoded)
         run = self._run(data_hash, schema, warm)
         try:
-            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm))
+            novelty = codec.novelty(table) if warm is not None else None
+            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm), novelty)
             if not processes.is_first():
                 return Path(processes.said_by_first(""))
             quality = self._quality(trained, table, codec)
@@ -183,17 +186,19 @@ def _train(
     layout: Layout,
     config: TrainConfig,
     around: tuple[Watcher, RunDirectory | None, WarmStart | None],
+    novelty: NDArray[np.float64] | None,
 ) -> dict[str, Trained]:
     """Train all models: in a run directory from its checkpoints on, and the losses are kept there."""
     watcher, run, start = around
     if run is None:
-        return train_models(encoded, layout, config, watcher, start=start)
+        return train_models(encoded, layout, config, watcher, start=start, novelty=novelty)
     watcher.on_run(run.path)
     if run.resumed:
         watcher.on_stage(f"going on with the run in {run.path}")
     try:
         recorder = _Recorder(watcher, run)
-        return train_models(encoded, layout, config, recorder, checkpoints=run.checkpoints, start=start)
+        kept = run.checkpoints
+        return train_models(encoded, layout, config, recorder, checkpoints=kept, start=start, novelty=novelty)
     finally:
         run.draw()
 

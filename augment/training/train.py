@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from augment.errors import RequestError, TrainingError
@@ -22,7 +23,6 @@ from augment.training.split import split_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -62,6 +62,7 @@ def train_models(
     *,
     checkpoints: Checkpoints | None = None,
     start: WarmStart | None = None,
+    novelty: NDArray[np.float64] | None = None,
 ) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
@@ -74,6 +75,8 @@ def train_models(
             either trained on or held out, however often it counts.
         start: Weights to go on from; None: models begin with random ones.
         checkpoints: Where states are kept, and what is taken up from; None: nowhere.
+        novelty: How far records lie outside an encoding that was made from others, shape (rows,); None: of
+            these very records.
 
     Returns:
         By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays. Where the
@@ -89,6 +92,8 @@ def train_models(
     split = split_rows(len(encoded.tokens), config.holdout, config.seed)
     records = Batch.from_encoded(encoded)
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
+    outside = np.zeros(len(records)) if novelty is None else novelty
+    unlearnt = outside[_repeated(split.heldout, repeats).numpy()]
     trained: dict[str, Trained] = {}
     recipes = _recipes(config, layout)
     mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
@@ -101,7 +106,7 @@ def train_models(
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
         trained[recipe.name] = _train(
-            recipe, layout, config, (train, heldout, device), (watcher, kept, start), mechanism
+            recipe, layout, config, (train, heldout, unlearnt, device), (watcher, kept, start), mechanism
         )
         if trained[recipe.name].report.stopped == "interrupted":
             break
@@ -150,12 +155,12 @@ def _train(
     recipe: Recipe,
     layout: Layout,
     config: TrainConfig,
-    data: tuple[Batch, Batch, torch.device],
+    data: tuple[Batch, Batch, NDArray[np.float64], torch.device],
     around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
     mechanism: Mechanism | None,
 ) -> Trained:
     """Make, fit and finish one model; or take it as it was, where it was trained before."""
-    (train, heldout, device), (watcher, checkpoints, start) = data, around
+    (train, heldout, novelty, device), (watcher, checkpoints, start) = data, around
     generator = torch.Generator().manual_seed(config.seed)
     model = recipe.make(layout, config, train, generator)
     if start is not None:
@@ -197,5 +202,5 @@ def _train(
         epochs = [asdict(epoch) for epoch in history]
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
     finished = recipe.finish(model, layout, train, config)
-    quantiles = score_quantiles(finished.graphs, heldout) if mechanism is None else None
+    quantiles = score_quantiles(finished.graphs, heldout, novelty) if mechanism is None else None
     return Trained(model, finished, report, quantiles)
