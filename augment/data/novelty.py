@@ -1,12 +1,12 @@
 """How far cells lie outside what training rows had: what an encoding cannot tell, since it ends there.
 
-A number beyond the smallest or largest of training encodes as that end, and a value never seen as missing. Their
-novelty is added to the score of the record: 0 for whatever a training row had, else minus the logarithm of a
-probability, in nats.
+A number beyond the smallest or largest of training encodes as that end, and a value never seen as missing.
+Their novelty is added to the score of the record: 0 for whatever a training row had, else minus the logarithm
+of a probability, in nats.
 
 - Beyond an end by a distance d: d / s, where s is the column's standard deviation. Above a high threshold the
-  distance is exponential, -ln P(distance > d) = d / s (Pickands 1975, "Statistical inference using extreme order
-  statistics", the generalised Pareto distribution of shape 0).
+  distance is exponential, -ln P(distance > d) = d / s (Pickands 1975, "Statistical inference using extreme
+  order statistics", the generalised Pareto distribution of shape 0).
 - A value never seen in n rows: ln(n + 1), by Laplace's rule of succession with one more kind than was seen.
 - A column of one value: any other was never seen, and counts as both, at a distance in units of the value.
 """

@@ -50,7 +50,7 @@ def scored(engine: Engine, table: pa.Table, quantiles: Sequence[float] | None) -
 
 
 def with_novelty(scores: NDArray[np.float32], novelty: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return what the graph `score` gave plus what it cannot see, `Codec.novelty`; finite for finite scores."""
+    """Return what the graph `score` gave plus what it cannot see, `Codec.novelty`; finite."""
     limits = np.finfo(np.float32)
     return np.clip(scores + novelty, limits.min, limits.max).astype(np.float32)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from augment.runtime.prediction import with_novelty
@@ -12,6 +11,7 @@ from augment.runtime.prediction import with_novelty
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from augment.models import Batch, Graph

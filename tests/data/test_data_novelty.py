@@ -33,7 +33,7 @@ def novelty_of(codec: Codec, cells: list[Any]) -> list[float]:
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(NUMERIC, level_columns()))
 def test_nothing_of_training_is_new(column: pa.Array) -> None:
-    """Training cells, missing ones too, have novelty 0: scores and percentiles of such rows are the graph's."""
+    """Training cells, missing ones too, have novelty 0: scores of such rows are the graph's."""
     codec = fitted(column)
     table = pa.table({"x": column})
     assert not codec.novelty(table).any()
