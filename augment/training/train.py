@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from augment.errors import RequestError, TrainingError
+from augment.errors import NothingLearntError, RequestError, TrainingError
 from augment.models import Batch
 from augment.training import processes
 from augment.training.calibration import score_quantiles
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from augment.training.progress import Watcher
     from augment.training.weights import WarmStart
 
-__all__ = ["Trained", "choose_device", "train_models"]
+__all__ = ["Trained", "choose_device", "models_of", "train_models"]
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,14 @@ def train_models(
 
     Returns:
         By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays. Where the
-        watcher wanted to stop, the last one's report says `interrupted`, and those after it are not there.
+        watcher wanted to stop, the last one's report says `interrupted` if it was under way, and those after
+        it are not there.
 
     Raises:
         SchemaError: There are fewer than 2 rows, or too few for privacy.
         RequestError: Privacy goes together with something that it does not cover.
         TrainingError: A loss is not finite, or the wanted device is not there.
+        NothingLearntError: The first model was stopped before its first step.
     """
     device = choose_device(config)
     config = private_settings(config, len(encoded.tokens))
@@ -103,14 +105,27 @@ def train_models(
         train = records  # a split hangs on the number of records: one more would change who is trained on
         watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
     for recipe in recipes:
+        if trained and processes.any_of(watcher.wants_stop(), device):
+            break
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
-        trained[recipe.name] = _train(
-            recipe, layout, config, (train, heldout, unlearnt, device), (watcher, kept, start), mechanism
-        )
+        try:
+            trained[recipe.name] = _train(
+                recipe, layout, config, (train, heldout, unlearnt, device), (watcher, kept, start), mechanism
+            )
+        except NothingLearntError:
+            if not trained:
+                raise
+            break
+        watcher.on_trained(recipe.name)
         if trained[recipe.name].report.stopped == "interrupted":
             break
     return trained
+
+
+def models_of(config: TrainConfig, layout: Layout) -> tuple[str, ...]:
+    """Return the names of the models that `train_models` gives if nobody stops it."""
+    return tuple(recipe.name for recipe in _recipes(config, layout))
 
 
 def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
