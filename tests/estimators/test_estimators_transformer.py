@@ -16,7 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from augment.errors import RecordsError, RequestError, SchemaError
-from augment.estimators import AutoencoderTransformer, PretrainedRegressor
+from augment.estimators import (
+    AutoencoderSampler,
+    AutoencoderTransformer,
+    DenoisingImputer,
+    PretrainedRegressor,
+)
 from augment.runtime import Model
 from augment.training import TrainConfig
 from tests.estimators.test_estimators_sampler import labels, mixed
@@ -58,6 +63,18 @@ def test_it_reconstructs_better_than_pca_of_its_size() -> None:
     assert errors[0] < 0.95 * errors[1]
 
 
+def test_names_that_are_no_text_come_back() -> None:
+    """Numbers as names stay numbers, in what is decoded, filled, and drawn anew."""
+    frame = mixed(60).set_axis(range(3, 3 + mixed().shape[1]), axis=1)
+    own = transformer().fit(frame)
+    assert own.inverse_transform(own.transform(frame)).columns.tolist() == frame.columns.tolist()
+    assert DenoisingImputer(max_steps=5).fit_transform(frame).columns.tolist() == frame.columns.tolist()
+    drawn, _ = AutoencoderSampler(random_state=0, config=TrainConfig(max_steps=5)).fit_resample(
+        frame, labels(60)
+    )
+    assert drawn.columns.tolist() == frame.columns.tolist()
+
+
 def test_wide_matrices_are_arrays() -> None:
     """Digits are one array of 64 pixels, and come back as matrices; as columns where asked."""
     pixels = load_digits().data[:200]
@@ -78,7 +95,7 @@ def test_cells_may_be_missing_that_never_were() -> None:
 
 
 def test_what_training_never_had_is_odd(fitted: AutoencoderTransformer) -> None:
-    """A number scores lower the farther it is beyond the training range, an unseen category than a missing one."""
+    """A number scores lower the farther it is out, an unseen category lower than a missing one."""
     frame, size = mixed(120).iloc[:4], mixed(120)["size"]
     told = [fitted.score_samples(frame.assign(size=size.max() + far)) for far in (0, 1, 10, 1e6)]
     assert (np.diff(told, axis=0) < 0).all()
