@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from augment.errors import RequestError
-from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seeds_of
 from augment.runtime.engine import graph_inputs
 from augment.runtime.latents import decoded
 from augment.runtime.prediction import with_novelty
@@ -42,7 +41,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         as_array: Whether a row of a matrix is one array whose elements have one scale, as the pixels of an
             image have; or the array's shape. None: of 64 columns or more it is.
         max_steps: Of training, at most; None: by the number of rows.
-        random_state: Of training; an integer makes results repeatable.
+        random_state: Of training; an integer makes results repeatable. None: the seed of `config`, if it
+            is given.
         config: All other settings of training.
 
     Attributes:
@@ -149,9 +149,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             gaussian=self.gaussian,
             salt_and_pepper=self.salt_and_pepper,
         )
-        changes = {"models": ("autoencoder",), "autoencoder": autoencoder}
-        if self.config is None or self.random_state is not None:
-            changes["seed"] = seed_of(check_random_state(self.random_state))
+        seed, _ = seeds_of(self.random_state, self.config)
+        changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed}
         if self.max_steps is not None:
             changes["max_steps"] = self.max_steps
         return (self.config or TrainConfig()).model_copy(update=changes)
