@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,6 +47,7 @@ class Facts:
         block_rows: Rows of one block of its noise.
         training_rows: Rows it was trained on.
         figures: Figures recorded at training time.
+        resolved: By model, the settings that it was trained with; none where a server tells, or nobody.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Facts:
     block_rows: int
     training_rows: int
     figures: Mapping[str, float]
+    resolved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def formats_of(schema: pa.Schema) -> dict[str, str]:

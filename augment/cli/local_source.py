@@ -54,6 +54,7 @@ class LocalSource:
             block_rows=manifest.block_rows,
             training_rows=manifest.training.rows,
             figures=manifest.figures,
+            resolved=manifest.resolved or {},
         )
 
     def generate(

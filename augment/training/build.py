@@ -304,6 +304,7 @@ def draft_of(
         score_quantiles=next(
             (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
         ),
+        resolved={name: dict(one.resolved) for name, one in trained.items() if one.resolved} or None,
         weights=weights_to_bytes({name: one.model for name, one in trained.items()}, codec.layout),
         privacy=spent(config, report.rows, _private_runs(trained)),
     )

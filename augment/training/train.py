@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,11 +17,12 @@ from augment.training.privacy import Mechanism, plan_mechanism, private_settings
 from augment.training.private_gradients import start_apart
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
+from augment.training.resolved import resolved_settings
 from augment.training.sizing import schedule_for
 from augment.training.split import split_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -45,12 +46,14 @@ class Trained:
         finished: What is exported of it.
         report: How training went.
         score_quantiles: Of the scores of held-out rows, where it scores.
+        resolved: What was used of the settings, those that were left open among them; as JSON.
     """
 
     model: Trainable
     finished: Finished
     report: FitReport
     score_quantiles: tuple[float, ...] | None = None
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_models(
@@ -182,6 +185,8 @@ def _train(
         model = start.applied(recipe.name, model, layout, generator)
     if mechanism is not None:
         start_apart(model, generator)
+    schedule = schedule_for(config, model, len(train), recipe.length(len(train)))
+    resolved = resolved_settings(model, schedule, recipe.learning_rate(config), device, len(train))
     before = processes.said_by_first(checkpoints.trained() if checkpoints is not None else None)
     history: list[Progress] = []
 
@@ -200,7 +205,7 @@ def _train(
     else:
         options = FitOptions(
             name=recipe.name,
-            schedule=schedule_for(config, model, len(train), recipe.length(len(train))),
+            schedule=schedule,
             learning_rate=recipe.learning_rate(config),
             weight_decay=config.weight_decay,
             weight_average=recipe.weight_average(config),
@@ -218,4 +223,4 @@ def _train(
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
     finished = recipe.finish(model, layout, train, config)
     quantiles = score_quantiles(finished.graphs, heldout, novelty) if mechanism is None else None
-    return Trained(model, finished, report, quantiles)
+    return Trained(model, finished, report, quantiles, {**resolved, **finished.resolved})
