@@ -24,8 +24,12 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "AugmentError",
@@ -39,6 +43,7 @@ __all__ = [
     "InvalidInputError",
     "ModelNotFoundError",
     "NotFoundError",
+    "NothingLearntError",
     "PublishError",
     "RecordsError",
     "RequestError",
@@ -47,6 +52,8 @@ __all__ = [
     "UnsupportedError",
     "VersionNotFoundError",
     "Violation",
+    "meant",
+    "shorten",
 ]
 
 
@@ -188,8 +195,22 @@ class TrainingError(AugmentError):
     """Training cannot start or go on."""
 
 
+class NothingLearntError(TrainingError):
+    """A model was stopped before its first step."""
+
+
 class ExportError(AugmentError):
     """An exported graph does not compute what the torch module computes."""
+
+
+def meant(asked: object, names: Iterable[str]) -> str:
+    """Return a question about the name that a misspelt one is most alike; empty if none is.
+
+    >>> meant("denoisr", ["vae", "denoiser"])
+    "Did you mean 'denoiser'?"
+    """
+    alike = difflib.get_close_matches(str(asked).lower(), list(names), n=1, cutoff=0.6)
+    return f"Did you mean {alike[0]!r}?" if alike else ""
 
 
 def shorten(value: object, limit: int = 80) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from pydantic import JsonValue
+
     from augment.data import EncodingTables, Schema
 
 __all__ = ["BundleDraft", "files_of"]
@@ -74,6 +76,7 @@ class BundleDraft:
     weights: bytes | None = field(default=None, repr=False)
     continues: str | None = None
     privacy: Privacy | None = None
+    resolved: Mapping[str, Mapping[str, JsonValue]] | None = None
 
 
 def files_of(draft: BundleDraft, name: str, created_at: datetime) -> dict[str, bytes]:
@@ -119,6 +122,7 @@ def _manifest(draft: BundleDraft, name: str, created_at: datetime, files: Mappin
         weights=WEIGHTS_FILE if draft.weights is not None else None,
         continues=draft.continues,
         privacy=draft.privacy,
+        resolved=draft.resolved,
     )
 
 

@@ -42,7 +42,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 Role = Annotated[str, Field(pattern=f"^{ROLE_PATTERN.pattern}$")]
 
 
-_OPTIONAL = ("continues", "data_sha256", "prediction", "privacy", "score_quantiles", "weights")
+_OPTIONAL = ("continues", "data_sha256", "prediction", "privacy", "resolved", "score_quantiles", "weights")
 """What is left out of the file where it is None: bundles from before are canonical without."""
 
 
@@ -199,6 +199,8 @@ class Manifest(_Part):
         weights: The file of the models' weights, from which training can go on; left out where there is none.
         continues: The digest of the bundle that training went on from; left out where it began anew.
         privacy: How private the weights are; left out where nobody promises it.
+        resolved: By model, what was used of the settings, those that `training.config` leaves open among
+            them; left out where nobody told.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -224,6 +226,7 @@ class Manifest(_Part):
     weights: Literal["weights.safetensors"] | None = None
     continues: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     privacy: Privacy | None = None
+    resolved: dict[str, dict[str, JsonValue]] | None = None
 
     @model_validator(mode="after")
     def _what_is_predicted_is_told(self) -> Manifest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -49,6 +49,7 @@ class Facts:
         block_rows: Rows of one block of its noise.
         training_rows: Rows it was trained on.
         figures: Figures recorded at training time.
+        resolved: By model, the settings that it was trained with; none where a server tells, or nobody.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Facts:
     block_rows: int
     training_rows: int
     figures: Mapping[str, float]
+    resolved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def receipt(self, operation: str, rows: int, seed: int | None = None) -> Receipt:
         """Return what the same file can be made by again, from the same records."""

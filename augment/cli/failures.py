@@ -60,6 +60,8 @@ class Failure:
 
 def failure_of(exc: BaseException) -> Failure:
     """Return what to tell about an exception; the unexpected is told as such."""
+    if isinstance(exc, KeyboardInterrupt) and isinstance(number := getattr(exc, "signal", None), int):
+        return Failure(str(exc), 128 + number)
     if isinstance(exc, KeyboardInterrupt):
         return Failure("interrupted; nothing half-written was left behind", INTERRUPTED)
     if isinstance(exc, AugmentError):

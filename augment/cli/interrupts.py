@@ -1,4 +1,4 @@
-"""The first Ctrl-C or SIGTERM ends training well; the second one, and any outside of training, at once."""
+"""The first Ctrl-C or SIGTERM ends training well, once it can be published; the second one at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,28 @@ if TYPE_CHECKING:
 
     from augment.training import Progress
 
-__all__ = ["Interruptible"]
+__all__ = ["Interruptible", "StoppedAtOnce"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SAID = "stopping: the best so far is exported, and the same command goes on later; again: at once"
+_SAID = "stopping: the best so far is exported, what is still to do is left out; again: at once"
+
+
+class StoppedAtOnce(KeyboardInterrupt):
+    """A signal that ends everything now.
+
+    Attributes:
+        signal: Which.
+    """
+
+    def __init__(self, message: str, number: signal.Signals) -> None:
+        super().__init__(message)
+        self.signal = number
 
 
 class Interruptible(Watcher):
     """Passes on what it hears, and wants to stop after a signal; use as a context.
+
+    Before the first step of the first model, a signal raises `StoppedAtOnce`: nothing would be published.
 
     Attributes:
         signal: What came, e.g. `SIGINT`; None so far.
@@ -35,7 +49,8 @@ class Interruptible(Watcher):
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
-        self._asked = False
+        self._in_steps = self._some_trained = False
+        self._stage = "getting ready"
         self.signal: signal.Signals | None = None
         self.directory: Path | None = None
 
@@ -52,7 +67,7 @@ class Interruptible(Watcher):
 
     def on_stage(self, stage: str) -> None:
         """Pass it on; whether the new stage asks about stopping is to be seen."""
-        self._asked = False
+        self._in_steps, self._stage = False, stage
         self._watcher.on_stage(stage)
 
     def on_epoch(self, progress: Progress) -> None:
@@ -68,9 +83,14 @@ class Interruptible(Watcher):
         self.directory = directory
         self._watcher.on_run(directory)
 
+    def on_trained(self, model: str) -> None:
+        """Pass it on: from now on a signal ends well wherever it comes."""
+        self._some_trained = True
+        self._watcher.on_trained(model)
+
     def wants_stop(self) -> bool:
         """Return whether a signal came."""
-        self._asked = True
+        self._in_steps = True
         return self.signal is not None or self._watcher.wants_stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -78,7 +98,15 @@ class Interruptible(Watcher):
         if self.signal is None and os.environ.get("RANK", "0") != "0":  # one of several of torchrun
             self.signal = signal.Signals(number)  # the first one stops all
             return
-        if not self._asked or self.signal is not None:
-            raise KeyboardInterrupt
+        if self.signal is not None:
+            raise StoppedAtOnce(
+                "interrupted; nothing half-written was left behind, and the same command goes on",
+                signal.Signals(number),
+            )
+        if not (self._in_steps or self._some_trained):
+            raise StoppedAtOnce(
+                f"interrupted while {self._stage}: no model is trained yet, nothing is published",
+                signal.Signals(number),
+            )
         self.signal = signal.Signals(number)
         warn(_SAID)

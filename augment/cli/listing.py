@@ -92,6 +92,7 @@ def print_facts(facts: Facts, *, as_json: bool) -> None:
     for label, value in lines.items():
         console.print(Text(f"{label:11}", "dim").append(value, "default not dim"), soft_wrap=True)
     console.print(_columns(facts))
+    _print_resolved(facts)
     _print_figures(facts)
 
 
@@ -105,6 +106,19 @@ def _columns(facts: Facts) -> Any:
             Text(column.name, "bold"), kind, missing, Text(types.get(column.name, "left out")), column.unit
         )
     return table
+
+
+def _print_resolved(facts: Facts) -> None:
+    """Print what each model was trained with, where that is told."""
+    for model, settings in facts.resolved.items():
+        text = ", ".join(f"{name} {_short(value)}" for name, value in settings.items())
+        out().print(
+            Text(f"\n{model} was trained with ", "dim").append(text, "default not dim"), soft_wrap=True
+        )
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _print_figures(facts: Facts) -> None:
@@ -142,7 +156,7 @@ def _as_dict(facts: Facts) -> Entry:
         "block_rows": facts.block_rows,
         "columns": columns,
         "figures": dict(facts.figures),
-    }
+    } | ({"resolved": dict(facts.resolved)} if facts.resolved else {})
 
 
 def _print_json(value: Any) -> None:

@@ -55,6 +55,7 @@ class LocalSource:
             block_rows=manifest.block_rows,
             training_rows=manifest.training.rows,
             figures=manifest.figures,
+            resolved=manifest.resolved or {},
         )
 
     def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:

@@ -55,5 +55,6 @@ Threads = Annotated[
     ),
 ]
 Out = Annotated[
-    Path, typer.Option("--out", "-o", help="File to write: .csv, .csv.gz, .parquet, .arrow or .feather.")
+    Path,
+    typer.Option("--out", "-o", help="File to write: .csv, .csv.gz, .parquet, .arrow, .feather or .npz."),
 ]

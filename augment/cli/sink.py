@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augment.cli.csv_lines import csv_header, csv_lines
+from augment.cli.npz_file import write_npz
 from augment.errors import PublishError, RequestError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_output", "is_array", "row_bytes", "write_batches", "write_bytes"]
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".arrow", ".feather")
+_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".arrow", ".feather", ".npz")
 _GROUP_BYTES = 16 << 20
 _MIN_GROUP_ROWS, _MAX_GROUP_ROWS = 1 << 10, 1 << 18
 _VARIABLE_BYTES = 32  # what a text is taken to need
@@ -52,7 +53,7 @@ def check_output(path: Path, schema: pa.Schema | None = None, *, option: str = "
         raise RequestError.of(option, "must be a file", f"the directory {path}")
     arrays = [field.name for field in schema or [] if is_array(field.type)]
     if arrays and suffix.startswith(".csv"):
-        remedy = "Write .parquet or .arrow"
+        remedy = "Write .parquet, .arrow or .npz"
         raise RequestError.of(
             "--out", f"cannot hold array columns ({', '.join(arrays)}) as CSV", path.name, remedy
         )
@@ -77,19 +78,16 @@ def write_batches(
         PublishError: The file cannot be written. An earlier one is as it was.
     """
     suffix = check_output(path, schema)
-    rows = 0
     try:
         with _replacing(path) as temporary:
-            writer = _open(temporary, suffix, schema, formats or {})
-            try:
-                for group in _groups(schema, _from_source(tables)):
-                    writer.write_table(group)
-                    rows += group.num_rows
-            finally:
-                writer.close()
+            if suffix != ".npz":
+                return _write(temporary, suffix, schema, tables, formats or {})
+            with _beside(path) as gathered:
+                rows = _write(gathered, ".arrow", schema, tables, {})
+                write_npz(temporary, gathered)
+            return rows
     except _SourceError as exc:
         raise exc.error from None
-    return rows
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -100,6 +98,20 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with _replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _write(
+    path: Path, suffix: str, schema: pa.Schema, tables: Iterable[pa.Table], formats: Mapping[str, str]
+) -> int:
+    """Write the rows to a new file, in groups; returns how many."""
+    rows, writer = 0, _open(path, suffix, schema, formats)
+    try:
+        for group in _groups(schema, _from_source(tables)):
+            writer.write_table(group)
+            rows += group.num_rows
+    finally:
+        writer.close()
+    return rows
 
 
 class _SourceError(Exception):
@@ -120,14 +132,27 @@ def _from_source(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Yield a file beside `path` that takes its place in the end, or is gone after a failure."""
+    try:
+        with _beside(path) as temporary:
+            yield temporary
+            _put(temporary, path)
+    except OSError as exc:
+        raise PublishError(f"{path} could not be written: {exc.strerror or exc}") from exc
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Let a file that is on the disk take the place of another."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield the name of a file beside `path` that is gone in the end."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as exc:
-        raise PublishError(f"{path} could not be written: {exc.strerror or exc}") from exc
     finally:
         temporary.unlink(missing_ok=True)
 

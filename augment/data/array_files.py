@@ -1,4 +1,4 @@
-"""Files of arrays: NumPy's NPZ, and idx, the format of MNIST."""
+"""Files of arrays: NumPy's NPY and NPZ, and idx, the format of MNIST."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from augment.errors import DataFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["IDX_TYPES", "column_of", "idx_magic", "read_idx", "read_npz"]
+__all__ = ["IDX_TYPES", "column_of", "idx_magic", "read_idx", "read_npy", "read_npz"]
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """numpy's names of the types that the third byte of an idx file tells."""
@@ -53,6 +53,22 @@ def read_npz(path: Path) -> pa.Table:
         rule = "must be arrays with as many rows each"
         raise DataFileError.of("file", rule, rows, "One array a column, one row a record", context=str(path))
     return pa.table({name: column_of(name, array, path) for name, array in arrays.items()})
+
+
+def read_npy(path: Path) -> pa.Table:
+    """Read an NPY file: its array is the column `array`, rows along the first axis.
+
+    Objects, which would be pickles, are refused.
+
+    Raises:
+        DataFileError: It is cut short or damaged, or its array is no numbers or text.
+    """
+    try:
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as exc:
+        remedy = "Save one plain array with numpy.save, not of dtype object"
+        raise DataFileError.of("file", "must be a readable NPY", str(exc), remedy, context=str(path)) from exc
+    return pa.table({"array": column_of("array", np.array(array), path)})
 
 
 def read_idx(path: Path) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow.types as pt
 
 from augment.data.column_codec import missing_cells
 from augment.data.layout import ArrayGrid
+from augment.data.novelty import beyond_range
 from augment.data.tables import ArrayTable
 
 if TYPE_CHECKING:
@@ -118,6 +119,23 @@ class ArrayCodec:
         reach = max(_LEAST_REACH, grid.high - grid.low)
         scaled[present] = np.clip(far, grid.low - reach, grid.high + reach)
         return scaled, present.astype(np.int32)
+
+    def novelty(self, column: pa.Array) -> NDArray[np.float64]:
+        """Return how far the elements of each array lie beyond the training range, in nats, shape (rows,).
+
+        The sum over its elements; where all of training were alike, any other was never seen.
+        """
+        table, present = self.table, ~missing_cells(column)
+        elements = _elements(column, self.width).astype(np.float64)
+        nats = np.zeros(len(column))
+        with np.errstate(over="ignore"):
+            distance = np.maximum(np.maximum(table.low - elements, elements - table.high), 0.0)
+            deviation = table.deviation if table.low < table.high else 0.0
+            each = beyond_range(
+                distance, deviation=deviation, ends=(table.low, table.high), rows=sum(table.counts)
+            )
+        nats[present] = each.sum(axis=1)
+        return nats
 
     def decode(self, arrays: NDArray[np.float32], tokens: NDArray[np.int32]) -> pa.Array:
         """Return the arrays, of values that training data may have; null where the token is 0."""

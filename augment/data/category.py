@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from augment.data.column_codec import EncodedColumn, Scale, missing_cells, unseen_values
+from augment.data.novelty import never_seen
 from augment.data.tables import BooleanTable, CategoryTable
 
 if TYPE_CHECKING:
@@ -92,12 +93,7 @@ class CategoryCodec:
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode cells; unseen levels count as missing and are reported, most frequent first."""
         plain = column.cast(self._levels.type)
-        codes = (
-            pc.index_in(plain, value_set=self._levels)
-            if len(self._levels)
-            else pa.nulls(len(plain), pa.int32())
-        )
-        index = np.asarray(codes.fill_null(-1))
+        index = self._index(plain)
         unseen = ~missing_cells(column) & (index < 0)
         tokens = np.minimum(index + 1, len(self.table.counts) - 1).astype(np.int32)
         residuals = np.full(len(tokens), 0.5, np.float32)
@@ -107,6 +103,17 @@ class CategoryCodec:
             np.float32
         )
         return EncodedColumn(tokens, residuals, unseen_values(self.table.column, plain, unseen))
+
+    def novelty(self, column: pa.Array) -> NDArray[np.float64]:
+        """Return that of levels never seen: ln(rows + 1); 0 of all others and of missing cells."""
+        unseen = ~missing_cells(column) & (self._index(column.cast(self._levels.type)) < 0)
+        return np.where(unseen, never_seen(sum(self.table.counts)), 0.0)
+
+    def _index(self, plain: pa.Array) -> NDArray[np.int32]:
+        """Return the place of each level in the table; -1 where it has none, or is missing."""
+        if not len(self._levels):
+            return np.full(len(plain), -1, np.int32)
+        return np.asarray(pc.index_in(plain, value_set=self._levels).fill_null(-1))
 
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to dictionary codes; the levels themselves are shared, not copied."""
@@ -166,6 +173,11 @@ class BooleanCodec:
         """Encode booleans."""
         tokens = np.asarray(column.cast(pa.int8()).fill_null(-1)).astype(np.int32) + 1
         return EncodedColumn(tokens, np.full(len(tokens), 0.5, np.float32))
+
+    def novelty(self, column: pa.Array) -> NDArray[np.float64]:
+        """Return that of a boolean which no training row had: ln(rows + 1)."""
+        nats = [never_seen(sum(self.table.counts)) * (count == 0) for count in self.table.counts]
+        return np.array([0.0, *nats[1:]])[self.encode(column).tokens]
 
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to booleans."""

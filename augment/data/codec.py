@@ -172,6 +172,16 @@ class Codec:
             flat.append(elements)
         return Encoded(tokens, residuals, np.concatenate(flat, axis=1)), tuple(unseen)
 
+    def novelty(self, table: pa.Table) -> NDArray[np.float64]:
+        """Return how far records that conform lie outside what training rows had, in nats, shape (rows,).
+
+        The sum over their cells; `augment.data.novelty` says how. 0 for training rows.
+        """
+        nats = np.zeros(table.num_rows)
+        for name, codec in (self._columns | self._arrays).items():
+            nats += codec.novelty(_cells(table, name))
+        return nats
+
     def decode(self, encoded: Encoded, *, first_row: int = 0, seed: int = 0) -> pa.RecordBatch:
         """Decode records to the wire schema.
 

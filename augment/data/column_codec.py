@@ -82,6 +82,9 @@ class ColumnCodec(Protocol):
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode cells of the column's result type."""
 
+    def novelty(self, column: pa.Array) -> NDArray[np.float64]:
+        """Return how far cells lie outside what training rows had, in nats, shape (rows,)."""
+
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to cells of the wire type; token 0 gives null."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from augment.data.column_codec import EncodedColumn, Scale, missing_cells, ranks_of, unseen_values
+from augment.data.novelty import beyond_range, never_seen
 from augment.data.rounding import Grid
 from augment.data.spans import ordinals_of
 from augment.data.splines import Splines
@@ -93,6 +94,15 @@ class _NumericCodec(ABC):
         tokens[missing], residuals[missing] = 0, 0.5
         return EncodedColumn(tokens, residuals)
 
+    def novelty(self, column: pa.Array) -> NDArray[np.float64]:
+        """Return how far cells lie beyond the training range, in nats; any cell, without a training value."""
+        rows, present = sum(self.table.counts), ~missing_cells(column)
+        if self._empty:
+            return np.where(present, never_seen(rows), 0.0)
+        deviation = self.table.deviation
+        nats = beyond_range(self._beyond(column), deviation=deviation, ends=self._ends, rows=rows)
+        return np.where(present, nats, 0.0)
+
     def reach(
         self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -140,6 +150,15 @@ class _NumericCodec(ABC):
     def _in_units(self, values: NDArray[np.float64]) -> NDArray[Any]:
         """Return values of the knots' type, on the column's grid and in its range."""
 
+    @property
+    @abstractmethod
+    def _ends(self) -> tuple[float, float]:
+        """The smallest and the largest training value."""
+
+    @abstractmethod
+    def _beyond(self, column: pa.Array) -> NDArray[Any]:
+        """Return how far each cell is beyond the nearer of them, 0 between; anything where it is null."""
+
     @abstractmethod
     def _ordinals(self, column: pa.Array) -> NDArray[Any]:
         """Return the cells in the units of the knots; anything where they are null."""
@@ -160,8 +179,17 @@ class WholeCodec(_NumericCodec):
         super().__init__(table, wire_type, Splines.of(table, np.array(table.knots, np.uint64)))
         self._step = np.uint64(table.step)
 
+    @property
+    def _ends(self) -> tuple[int, int]:
+        return self.table.origin, self.table.origin + self.table.knots[-1]
+
+    def _beyond(self, column: pa.Array) -> NDArray[np.uint64]:
+        cells, (origin, top) = to_whole(column), self._ends
+        above = offsets_from(np.maximum(cells, top), top)
+        return above + np.where(cells < origin, np.uint64(origin % 2**64) - cells.view(np.uint64), 0)
+
     def _ordinals(self, column: pa.Array) -> NDArray[np.uint64]:
-        origin, top = self.table.origin, self.table.origin + self.table.knots[-1]
+        origin, top = self._ends
         return offsets_from(np.clip(to_whole(column), origin, top), origin)
 
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
@@ -196,6 +224,15 @@ class RealCodec(_NumericCodec):
     def __init__(self, table: RealTable, wire_type: pa.DataType) -> None:
         super().__init__(table, wire_type, Splines.of(table, np.array(table.knots, np.float64)))
         self._grid = _grid(table)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return self.table.knots[0], self.table.knots[-1]
+
+    def _beyond(self, column: pa.Array) -> NDArray[np.float64]:
+        cells, (low, high) = self._ordinals(column), self._ends
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.maximum(np.maximum(low - cells, cells - high), 0.0)
 
     def _ordinals(self, column: pa.Array) -> NDArray[np.float64]:
         return self._round(np.asarray(column.cast(pa.float64()).fill_null(0.0)))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ipc
 
-from augment.data.array_files import idx_magic, read_idx, read_npz
+from augment.data.array_files import idx_magic, read_idx, read_npy, read_npz
 from augment.data.cleaning import check_names, clean_table
 from augment.data.csv_declared import declared_column
 from augment.data.csv_text import read_csv_text
@@ -47,6 +47,7 @@ DEFAULT_MISSING = (
 )
 """How text files write a missing cell. `none` and `unknown` are levels."""
 
+_NPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
 _REFUSED = {_ZIP: "an Excel workbook or zip archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
 
@@ -82,22 +83,29 @@ def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Tab
     if path.is_dir():
         return lambda path, _missing, _schema: read_image_folder(path)
     magic = _magic(path)
-    if magic.startswith(_ZIP) and path.suffix.lower() == ".npz":
-        return lambda path, _missing, _schema: read_npz(path)
-    if idx_magic(magic[:4]) or _is_idx_name(path):
-        return lambda path, _missing, _schema: read_idx(path)
+    if (arrays := _array_reader(path, magic)) is not None:
+        return lambda path, _missing, _schema: arrays(path)
     for start, what in _REFUSED.items():
         if magic.startswith(start):
-            rule = "must be CSV (also .gz), Parquet, Arrow, NPZ, idx or a folder of images"
+            rule = "must be CSV (also .gz), Parquet, Arrow, NPY, NPZ, idx or a folder of images"
             raise DataFileError.of("file", rule, what, "Save it as CSV", context=str(path))
     if magic.startswith(b"PAR1"):
         return _read_parquet
     if magic.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return _read_arrow
-    if path.suffix in {".parquet", ".arrow", ".feather"}:
+    if path.suffix in {".parquet", ".arrow", ".feather", ".npy", ".npz"}:
         what = "an empty file" if not magic else f"a file beginning with {magic!r}"
         raise DataFileError.of("file", f"must be in the format {path.suffix}", what, context=str(path))
     return _read_csv
+
+
+def _array_reader(path: Path, magic: bytes) -> Callable[[Path], pa.Table] | None:
+    """Return what reads a file of arrays; None if it is none."""
+    if magic.startswith(_ZIP) and path.suffix.lower() == ".npz":
+        return read_npz
+    if magic.startswith(_NPY):
+        return read_npy
+    return read_idx if idx_magic(magic[:4]) or _is_idx_name(path) else None
 
 
 def _is_idx_name(path: Path) -> bool:

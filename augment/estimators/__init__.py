@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from augment.estimators.classifier import PretrainedClassifier
 from augment.estimators.imputer import DenoisingImputer
-from augment.estimators.pretrained import PretrainedClassifier, PretrainedRegressor
+from augment.estimators.regressor import PretrainedRegressor
 from augment.estimators.sampler import AutoencoderSampler
 from augment.estimators.transformer import AutoencoderTransformer
 

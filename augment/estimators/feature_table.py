@@ -16,6 +16,8 @@ from augment.errors import RecordsError, RequestError, SchemaError
 from augment.estimators.frames import as_frame, column_of, require_names
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
 __all__ = ["ELEMENTS", "FeatureTable"]
@@ -30,12 +32,12 @@ class FeatureTable:
 
     Attributes:
         names: The table's columns.
-        frame: Whether the matrices are DataFrames.
+        labels: What a DataFrame calls its columns, in the same order; none: the matrices are no DataFrames.
         array: The shape of the one array column that a row is; empty: each feature is a column.
     """
 
     names: tuple[str, ...]
-    frame: bool
+    labels: tuple[Hashable, ...]
     array: tuple[int, ...]
 
     @classmethod
@@ -52,15 +54,15 @@ class FeatureTable:
             if as_array:
                 rule = "must be None or False for a DataFrame: each of its columns has a scale of its own"
                 raise RequestError.of("as_array", rule, as_array, "Give the matrix, as frame.to_numpy() does")
-            return cls(tuple(map(str, features.columns)), frame=True, array=())
+            return cls(tuple(map(str, features.columns)), labels=tuple(features.columns), array=())
         width = features.shape[1]
         if as_array is None:
             as_array = width >= _FEWEST_ELEMENTS and bool(np.isfinite(_dense(features)).all())
         if isinstance(as_array, tuple):
-            return cls((ELEMENTS,), frame=False, array=_shape(as_array, width))
+            return cls((ELEMENTS,), labels=(), array=_shape(as_array, width))
         if as_array:
-            return cls((ELEMENTS,), frame=False, array=(width,))
-        return cls(tuple(f"x{place}" for place in range(width)), frame=False, array=())
+            return cls((ELEMENTS,), labels=(), array=(width,))
+        return cls(tuple(f"x{place}" for place in range(width)), labels=(), array=())
 
     def table(self, features: Any) -> pa.Table:
         """Return the features as a table."""
@@ -69,7 +71,7 @@ class FeatureTable:
             _require_whole(dense)
             cells = np.ascontiguousarray(dense, np.float32).reshape(-1, *self.array)
             return pa.table({ELEMENTS: pa.FixedShapeTensorArray.from_numpy_ndarray(cells)})
-        if self.frame:
+        if self.labels:
             frame = as_frame(features)
             columns = [column_of(name, frame.iloc[:, place]) for place, name in enumerate(frame.columns)]
         else:
@@ -98,8 +100,11 @@ class FeatureTable:
             cells = table.column(ELEMENTS).combine_chunks()
             flat = cells.storage if isinstance(cells, pa.ExtensionArray) else cells
             return np.asarray(flat.flatten()).reshape(table.num_rows, -1)
-        if self.frame:
-            return table.to_pandas()
+        if self.labels:
+            labels = dict(zip(self.names, self.labels, strict=True))
+            frame = table.to_pandas()
+            frame.columns = pd.Index([labels[name] for name in table.column_names])
+            return frame
         columns = [table.column(name).to_numpy() for name in table.column_names]
         return np.stack(columns, axis=1).astype(np.float64)
 

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from augment.data import conform
-from augment.estimators.learning import LearningEstimator, seed_of
+from augment.estimators.learning import LearningEstimator, seeds_of
 from augment.runtime.denoising import denoised
 from augment.training.config import TrainConfig
 from augment.training.learnt import learn
@@ -40,7 +39,8 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
         threshold: Cells that are there are replaced where the probability that they are intact is below
             this, and categories never seen in training always; 0: only missing ones are filled.
         max_steps: Of training, at most; None: by the number of rows.
-        random_state: Of training; an integer makes results repeatable.
+        random_state: Of training; an integer makes results repeatable. None: the seed of `config`, if it
+            is given.
         config: All other settings of training.
 
     Attributes:
@@ -82,8 +82,8 @@ class DenoisingImputer(OneToOneFeatureMixin, TransformerMixin, LearningEstimator
         """Learn features; `y` is ignored."""
         del y
         table = self._first_table(X, as_array=False)
-        changes: dict[str, Any] = {"models": ("imputer",)}
-        changes["seed"] = seed_of(check_random_state(self.random_state))
+        seed, _ = seeds_of(self.random_state, self.config)
+        changes: dict[str, Any] = {"models": ("imputer",), "seed": seed}
         if self.max_steps is not None:
             changes["max_steps"] = self.max_steps
         config = (self.config or TrainConfig()).model_copy(update=changes)

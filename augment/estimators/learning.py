@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from augment.data import conform
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from augment.data import Encoded
     from augment.training.learnt import Learnt
 
-__all__ = ["LearningEstimator", "autoencoder_config", "seed_of"]
+__all__ = ["LearningEstimator", "autoencoder_config", "seed_of", "seeds_of"]
 
 _FEWEST_ROWS = 2
 
@@ -77,10 +78,12 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
         return self._table.table(X)
 
     def _encoded(self, X: Any) -> Encoded:  # noqa: N803 - scikit-learn's
-        """Return features as the models see them; cells may be missing that never were in training."""
-        codec = self.learnt_.codec
-        table = conform(self._table.table(X), codec.schema, partial=True)
-        return codec.encode(table)[0]
+        """Return features as the models see them."""
+        return self.learnt_.codec.encode(self._conformed(X))[0]
+
+    def _conformed(self, X: Any) -> pa.Table:  # noqa: N803 - scikit-learn's
+        """Return features as records; cells may be missing that never were in training."""
+        return conform(self._table.table(X), self.learnt_.codec.schema, partial=True)
 
     def __sklearn_tags__(self) -> Any:
         """Return what is supported."""
@@ -88,6 +91,19 @@ class LearningEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn sh
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+def seeds_of(
+    random_state: int | np.random.RandomState | None, config: TrainConfig | None
+) -> tuple[int, np.random.RandomState]:
+    """Return the seed of training, and what further seeds are drawn from.
+
+    `random_state` goes first where it is given; then `config.seed`; with neither, each fit differs.
+    """
+    if config is None or random_state is not None:
+        random = check_random_state(random_state)
+        return seed_of(random), random
+    return config.seed, check_random_state(config.seed % 2**32)
 
 
 def seed_of(random: np.random.RandomState) -> int:

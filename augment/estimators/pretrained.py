@@ -1,4 +1,4 @@
-"""Classifier and regressor on an encoder that was trained on all rows, labelled or not."""
+"""What predicts by an encoder that was trained on all rows, labelled or not."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
-from sklearn.base import ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from augment.bundle import Prediction
 from augment.errors import RecordsError, RequestError
 from augment.estimators.exported_heads import exported_head
 from augment.estimators.feature_table import FeatureTable
-from augment.estimators.labels import labelled_rows, plain_labels
-from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of, seeds_of
 from augment.models import Autoencoder, Batch
-from augment.models.predictor import Predictor, Reading, Representation, predictor_graphs
+from augment.models.predictor import Predictor, Representation, predictor_graphs
 from augment.training.config import TrainConfig
 from augment.training.heads import FittedHeads, HeadOptions, fit_heads, represented
 from augment.training.learnt import learn
@@ -39,12 +35,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["PretrainedClassifier", "PretrainedRegressor"]
+    from augment.bundle import Prediction
+    from augment.models.predictor import Reading
 
-_STORAGE = {"b": "bool", "i": "int64", "u": "int64", "f": "double"}
+__all__ = ["Pretrained"]
 
 
-class _Pretrained(LearningEstimator):
+class Pretrained(LearningEstimator):
     """What classifier and regressor share; `PretrainedClassifier` tells of the settings."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -111,12 +108,10 @@ class _Pretrained(LearningEstimator):
         self._validate_params()
         if self.fine_tune and self.head is not None:
             raise RecordsError.of("fine_tune", "must be False with a head of scikit-learn", self.fine_tune)
-        random = check_random_state(self.random_state)
+        seed, random = seeds_of(self.random_state, self.config)
         X = self._checked(X, reset=True)  # noqa: N806 - scikit-learn's
         labelled, targets = self._labels(X, y)
-        self._pretrain(
-            X if unlabelled is None else _stacked(X, self._checked(unlabelled, reset=False)), random
-        )
+        self._pretrain(X if unlabelled is None else _stacked(X, self._checked(unlabelled, reset=False)), seed)
         rows = np.flatnonzero(labelled)
         records = Batch.from_encoded(self._encoded(X)).rows(torch.from_numpy(rows))
         self._fit_head(records, targets, seed_of(random))
@@ -183,7 +178,7 @@ class _Pretrained(LearningEstimator):
     def _reading(self) -> tuple[Reading, int]:
         """Return how an MLP is read, and its outputs."""
 
-    def _pretrain(self, X: Any, random: np.random.RandomState) -> None:  # noqa: N803 - scikit-learn's
+    def _pretrain(self, X: Any, seed: int) -> None:  # noqa: N803 - scikit-learn's
         self._table = FeatureTable.of(X, as_array=self.as_array)
         table = self._table.table(X)
         autoencoder = autoencoder_config(
@@ -195,7 +190,7 @@ class _Pretrained(LearningEstimator):
             gaussian=self.gaussian,
             layerwise_steps=self.layerwise_steps,
         )
-        changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed_of(random)}
+        changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed}
         if self.max_steps is not None:
             changes["max_steps"] = self.max_steps
         config = (self.config or TrainConfig()).model_copy(update=changes)
@@ -241,120 +236,6 @@ class _Pretrained(LearningEstimator):
         parts = [self.fitted_.predictor(records.rows(part)) for part in torch.split(rows, block)]
         made: NDArray[np.float64] = torch.cat(parts)[: len(records)].double().numpy()
         return made
-
-
-class PretrainedClassifier(ClassifierMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
-    """Classifies by the features that a denoising autoencoder learnt of all rows, labelled or not.
-
-    For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
-
-    Args:
-        head: None: an MLP; or any scikit-learn estimator, which sees the encoder's features.
-        fine_tune: Whether the encoder's weights change under the head; else they are frozen. Needs the MLP.
-        hidden: Widths of the encoder's hidden layers.
-        n_components: Width of the bottleneck that the encoder is trained with.
-        swap: Share of the cells that another record's take the place of in pretraining.
-        mask: Share that is hidden.
-        gaussian: Standard deviation of the noise on numbers.
-        layerwise_steps: A stacked autoencoder: each layer is first trained alone for so many steps on the
-            features of the one before.
-        inputs: Whether the head sees the records themselves beside the encoder's features.
-        unlabeled: A value of `y` that says "no label", beside NaN and None.
-        as_array: As in `AutoencoderTransformer`.
-        max_steps: Of pretraining, at most; None: by the number of rows.
-        head_steps: Of each head of an MLP, at most.
-        random_state: Of training; an integer makes results repeatable.
-        config: All other settings of pretraining.
-
-    Attributes:
-        classes_: The classes.
-        learnt_: The pretrained autoencoder.
-        head_: What was fitted on its features.
-        n_features_in_: Number of features.
-        feature_names_in_: Their names, if all are text.
-
-    Example:
-        >>> from sklearn.datasets import load_iris
-        >>> features, target = load_iris(return_X_y=True)
-        >>> few = np.where(np.arange(150) % 10 == 0, target, np.nan)  # 15 labels
-        >>> PretrainedClassifier(max_steps=50, random_state=0).fit(features, few).predict(features).shape
-        (150,)
-    """
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's
-        """Return the probability of each of `classes_`, (N, K)."""
-        check_is_fitted(self)
-        if self.fitted_ is None:
-            made: NDArray[np.float64] = self.head_.predict_proba(self._seen(X))
-            return made
-        return self._predicted(X)
-
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's
-        """Return the likeliest class of each record."""
-        check_is_fitted(self)
-        codes = self.head_.predict(self._seen(X)) if self.fitted_ is None else self._predicted(X).argmax(1)
-        likeliest: NDArray[Any] = self.classes_[codes]
-        return likeliest
-
-    def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        labelled, present = labelled_rows(X, y, self.unlabeled)
-        present = plain_labels(present)
-        check_classification_targets(present)
-        self.classes_, codes = np.unique(present, return_inverse=True)
-        if len(self.classes_) == 1:
-            rule = "must have 2 classes or more: the classifier can't train on 1 class"
-            remedy = "Give labelled rows of another class too"
-            raise RecordsError.of("y", rule, f"only {self.classes_.tolist()[0]}", remedy)
-        return labelled, codes
-
-    def _prediction(self, target: str) -> Prediction:
-        storage = _STORAGE.get(self.classes_.dtype.kind, "string")
-        names = [str(each).lower() if storage == "bool" else str(each) for each in self.classes_.tolist()]
-        return Prediction(target=target, classes=tuple(names), storage=storage)
-
-    def _reading(self) -> tuple[Reading, int]:
-        return Reading("softmax"), len(self.classes_)
-
-    def _numbers(self, targets: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(targets.astype(np.int64))
-
-
-class PretrainedRegressor(RegressorMixin, _Pretrained):  # type: ignore[misc]  # scikit-learn ships no types
-    """Predicts a number by the features that a denoising autoencoder learnt of all rows, labelled or not.
-
-    For few labels and many rows. Numbers, categories, booleans, dates and missing cells come as they are.
-    The settings are those of `PretrainedClassifier`.
-
-    Attributes:
-        learnt_: The pretrained autoencoder.
-        head_: What was fitted on its features.
-        n_features_in_: Number of features.
-        feature_names_in_: Their names, if all are text.
-    """
-
-    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's
-        """Return the value of each record."""
-        check_is_fitted(self)
-        if self.fitted_ is None:
-            told = np.asarray(self.head_.predict(self._seen(X)), np.float64)
-            values: NDArray[np.float64] = told.reshape(-1)
-            return values
-        return self._predicted(X)
-
-    def _labels(self, X: Any, y: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # noqa: N803
-        labelled, present = labelled_rows(X, y, self.unlabeled)
-        values = present.astype(np.float64)
-        self._mean, self._scale = float(values.mean()), float(values.std()) or 1.0
-        return labelled, values
-
-    def _prediction(self, target: str) -> Prediction:
-        return Prediction(target=target, storage="double")
-
-    def _reading(self) -> tuple[Reading, int]:
-        return Reading("value", self._mean, self._scale), 1
-
-    def _numbers(self, targets: NDArray[Any]) -> Tensor:
-        return torch.from_numpy((targets - self._mean) / self._scale).float()
 
 
 def _require_target(target: str, features: tuple[str, ...]) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from augment.errors import RequestError
-from augment.estimators.learning import LearningEstimator, autoencoder_config, seed_of
+from augment.estimators.learning import LearningEstimator, autoencoder_config, seeds_of
 from augment.runtime.engine import graph_inputs
 from augment.runtime.latents import decoded
+from augment.runtime.prediction import with_novelty
 from augment.training.config import TrainConfig
 from augment.training.learnt import learn
 
@@ -41,7 +41,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         as_array: Whether a row of a matrix is one array whose elements have one scale, as the pixels of an
             image have; or the array's shape. None: of 64 columns or more it is.
         max_steps: Of training, at most; None: by the number of rows.
-        random_state: Of training; an integer makes results repeatable.
+        random_state: Of training; an integer makes results repeatable. None: the seed of `config`, if it
+            is given.
         config: All other settings of training.
 
     Attributes:
@@ -109,7 +110,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def transform(self, X: Any) -> NDArray[np.float32]:  # noqa: N803 - scikit-learn's
         """Return latent vectors, (N, n_components)."""
-        latent: NDArray[np.float32] = self._run("encode", X)["latent"]
+        check_is_fitted(self)
+        encoded = self._encoded(self._checked(X, reset=False))
+        latent: NDArray[np.float32] = self.learnt_.engine.run("encode", graph_inputs(encoded))["latent"]
         return latent
 
     def inverse_transform(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's
@@ -121,18 +124,19 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self._table.features(decoded(self.learnt_.engine, latent))
 
     def score_samples(self, X: Any) -> NDArray[np.float32]:  # noqa: N803 - scikit-learn's
-        """Return minus the distance of each record from its reconstruction: odd records score lower."""
-        return -self._run("score", X)["score"]
+        """Return minus the distance of each record from its reconstruction: odd records score lower.
+
+        Less what lies outside the training rows: numbers beyond their range and categories never seen.
+        """
+        check_is_fitted(self)
+        given, codec = self._conformed(self._checked(X, reset=False)), self.learnt_.codec
+        told = self.learnt_.engine.run("score", graph_inputs(codec.encode(given)[0]))["score"]
+        return -with_novelty(told, codec.novelty(given))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803 - scikit-learn's
         """Return the mean of `score_samples`."""
         del y
         return float(self.score_samples(X).mean())
-
-    def _run(self, role: str, X: Any) -> dict[str, NDArray[Any]]:  # noqa: N803 - scikit-learn's
-        check_is_fitted(self)
-        encoded = self._encoded(self._checked(X, reset=False))
-        return self.learnt_.engine.run(role, graph_inputs(encoded))
 
     def _config(self) -> TrainConfig:
         autoencoder = autoencoder_config(
@@ -145,9 +149,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             gaussian=self.gaussian,
             salt_and_pepper=self.salt_and_pepper,
         )
-        changes = {"models": ("autoencoder",), "autoencoder": autoencoder}
-        if self.config is None or self.random_state is not None:
-            changes["seed"] = seed_of(check_random_state(self.random_state))
+        seed, _ = seeds_of(self.random_state, self.config)
+        changes = {"models": ("autoencoder",), "autoencoder": autoencoder, "seed": seed}
         if self.max_steps is not None:
             changes["max_steps"] = self.max_steps
         return (self.config or TrainConfig()).model_copy(update=changes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from augment.errors import RequestError
+from augment.errors import RequestError, meant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -88,7 +88,7 @@ def checked_choice(field: str, value: object, choices: Collection[str]) -> str:
         RequestError: It is none of them.
     """
     if not isinstance(value, str) or value not in choices:
-        raise RequestError.of(field, f"must be one of {list(choices)}", value)
+        raise RequestError.of(field, f"must be one of {list(choices)}", value, meant(value, choices))
     return value
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from augment.runtime.engine import graph_inputs
 from augment.runtime.latents import run_on_records
+from augment.runtime.records_in import conformed
 from augment.runtime.results import Predictions, Scores
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from augment.bundle import Prediction
     from augment.runtime.engine import Engine
 
-__all__ = ["percentiles", "predicted", "prediction_table", "scored"]
+__all__ = ["percentiles", "predicted", "prediction_table", "scored", "with_novelty"]
 
 
 def predicted(engine: Engine, table: pa.Table, prediction: Prediction) -> Predictions:
@@ -38,11 +40,19 @@ def scored(engine: Engine, table: pa.Table, quantiles: Sequence[float] | None) -
     Raises:
         RecordsError: The records do not fit the model.
     """
-    outputs, unseen = run_on_records(engine, "score", table)
-    columns = {"score": outputs["score"]}
+    given = conformed(table, engine.codec.schema, partial=False)
+    encoded, unseen = engine.codec.encode(given)
+    told = engine.run("score", graph_inputs(encoded))["score"]
+    columns = {"score": with_novelty(told, engine.codec.novelty(given))}
     if quantiles is not None:
-        columns["percentile"] = percentiles(outputs["score"], quantiles)
+        columns["percentile"] = percentiles(columns["score"], quantiles)
     return Scores(pa.table(columns), unseen)
+
+
+def with_novelty(scores: NDArray[np.float32], novelty: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return what the graph `score` gave plus what it cannot see, `Codec.novelty`; finite."""
+    limits = np.finfo(np.float32)
+    return np.clip(scores + novelty, limits.min, limits.max).astype(np.float32)
 
 
 def prediction_table(outputs: Mapping[str, NDArray[Any]], prediction: Prediction) -> pa.Table:

@@ -100,7 +100,8 @@ class Scores:
 
     Attributes:
         scores: A float32 column `score`, larger where a record is more unusual: the negative evidence
-            lower bound of a VAE in nats, the reconstruction error of an autoencoder. Beside it, in bundles
+            lower bound of a VAE in nats, the reconstruction error of an autoencoder; plus nats for numbers
+            beyond the training range and values never seen (`augment.data.novelty`). Beside it, in bundles
             that hold quantiles, `percentile`: how many percent of held-out training rows score lower.
         unseen: Values of the input that the model never saw and read as missing.
     """

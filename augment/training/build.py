@@ -33,13 +33,15 @@ from augment.training.privacy import Mechanism, private_settings, require_privac
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
 from augment.training.runs import Identity, Runs, open_run
-from augment.training.train import Trained, choose_device, train_models
+from augment.training.train import Trained, choose_device, models_of, train_models
 from augment.training.weights import WarmStart, weights_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from augment.data import Encoded, Layout, Schema
     from augment.training.config import TrainConfig
@@ -126,10 +128,12 @@ class _Making:
         data_hash = data_sha256(codec, encoded)
         run = self._run(data_hash, schema, warm)
         try:
-            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm))
+            novelty = codec.novelty(table) if warm is not None else None
+            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm), novelty)
             if not processes.is_first():
                 return Path(processes.said_by_first(""))
-            quality = self._quality(trained, table, codec)
+            whole = _whole(trained, models_of(self.config, codec.layout))
+            quality = self._quality(trained, table, codec, whole=whole)
             self.watcher.on_stage("exporting")
             seconds = time.monotonic() - started
             report = report_of(trained, self.config, len(encoded.tokens), codec.layout, self.device, seconds)
@@ -137,7 +141,7 @@ class _Making:
             continues = warm.digest if warm is not None else None
             known = data_hash if self.config.privacy is None else None
             path = self._publish(run, replace(draft, data_sha256=known, continues=continues))
-            if run is not None and _whole(trained):
+            if run is not None and whole:
                 run.finish()
             return Path(processes.said_by_first(str(path)))
         finally:
@@ -153,18 +157,21 @@ class _Making:
         identity = Identity(self.name, data_hash, self.device, settings)
         return open_run(self.runs, identity, self.config, schema, self.watcher.on_stage)
 
-    def _quality(self, trained: dict[str, Trained], table: pa.Table, codec: Codec) -> dict[str, float]:
-        """Return what is known of the models; of those that were stopped, samples are not judged.
+    def _quality(
+        self, trained: dict[str, Trained], table: pa.Table, codec: Codec, *, whole: bool
+    ) -> dict[str, float]:
+        """Return what is known of the models; where training was stopped, samples are not judged.
 
         Nothing, where training was private: these are figures about records.
         """
         if self.config.privacy is not None:
             return {}
         quality = {f"{model}.heldout_loss": one.report.heldout_loss for model, one in trained.items()}
-        if self.judge is not None and _whole(trained):
+        if self.judge is not None and whole:
             self.watcher.on_stage("judging samples")
             finished = [one.finished for one in trained.values()]
-            quality |= judged_samples(self.judge, table, codec, finished, self.config)
+            stop = self.watcher.wants_stop
+            quality |= judged_samples(self.judge, table, codec, finished, self.config, stop=stop)
         return quality
 
     def _publish(self, run: RunDirectory | None, draft: BundleDraft) -> Path:
@@ -173,9 +180,11 @@ class _Making:
         return before or publish(self.out, self.name, draft)
 
 
-def _whole(trained: dict[str, Trained]) -> bool:
+def _whole(trained: dict[str, Trained], wanted: tuple[str, ...]) -> bool:
     """Whether nobody stopped the training."""
-    return all(one.report.stopped != "interrupted" for one in trained.values())
+    return set(trained) == set(wanted) and all(
+        one.report.stopped != "interrupted" for one in trained.values()
+    )
 
 
 def _train(
@@ -183,17 +192,19 @@ def _train(
     layout: Layout,
     config: TrainConfig,
     around: tuple[Watcher, RunDirectory | None, WarmStart | None],
+    novelty: NDArray[np.float64] | None,
 ) -> dict[str, Trained]:
     """Train all models: in a run directory from its checkpoints on, and the losses are kept there."""
     watcher, run, start = around
     if run is None:
-        return train_models(encoded, layout, config, watcher, start=start)
+        return train_models(encoded, layout, config, watcher, start=start, novelty=novelty)
     watcher.on_run(run.path)
     if run.resumed:
         watcher.on_stage(f"going on with the run in {run.path}")
     try:
         recorder = _Recorder(watcher, run)
-        return train_models(encoded, layout, config, recorder, checkpoints=run.checkpoints, start=start)
+        kept = run.checkpoints
+        return train_models(encoded, layout, config, recorder, checkpoints=kept, start=start, novelty=novelty)
     finally:
         run.draw()
 
@@ -230,6 +241,10 @@ class _Recorder(Watcher):
         """Take in and pass on the epochs of before."""
         self._run.restore(history)
         self._watcher.on_restored(history)
+
+    def on_trained(self, model: str) -> None:
+        """Pass on that a model is trained."""
+        self._watcher.on_trained(model)
 
     def on_stage(self, stage: str) -> None:
         """Pass on a stage."""
@@ -289,6 +304,7 @@ def draft_of(
         score_quantiles=next(
             (one.score_quantiles for one in trained.values() if one.score_quantiles is not None), None
         ),
+        resolved={name: dict(one.resolved) for name, one in trained.items() if one.resolved} or None,
         weights=weights_to_bytes({name: one.model for name, one in trained.items()}, codec.layout),
         privacy=spent(config, report.rows, _private_runs(trained)),
     )

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from augment.runtime.prediction import with_novelty
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from augment.models import Batch, Graph
 
@@ -18,7 +23,9 @@ _ROWS = 2048
 
 
 @torch.no_grad()
-def score_quantiles(graphs: Sequence[Graph], heldout: Batch) -> tuple[float, ...] | None:
+def score_quantiles(
+    graphs: Sequence[Graph], heldout: Batch, novelty: NDArray[np.float64]
+) -> tuple[float, ...] | None:
     """Return quantiles of the scores of held-out rows: the smallest, each thousandth part, the largest.
 
     Rows that a model was trained on score lower than new ones, by which it would be too soon alarmed.
@@ -27,6 +34,7 @@ def score_quantiles(graphs: Sequence[Graph], heldout: Batch) -> tuple[float, ...
     Args:
         graphs: Of one model, on the CPU.
         heldout: Rows that it was not trained on.
+        novelty: What their scores leave out, `Codec.novelty`, shape (rows,).
     """
     for graph in graphs:
         if graph.role == "score":
@@ -37,5 +45,6 @@ def score_quantiles(graphs: Sequence[Graph], heldout: Batch) -> tuple[float, ...
                 scores.append(module(*(given[port.name] for port in graph.inputs))[0])
             steps = min(_STEPS, max(1, len(heldout) - 1))
             places = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
-            return tuple(torch.cat(scores).double().quantile(places).sort().values.tolist())
+            whole = torch.from_numpy(with_novelty(torch.cat(scores).numpy(), novelty))
+            return tuple(whole.double().quantile(places).sort().values.tolist())
     return None

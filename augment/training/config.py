@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from augment.errors import RequestError, Violation, shorten
+from augment.errors import RequestError
+from augment.training.broken_settings import violations_of
 
 __all__ = [
     "AutoencoderConfig",
@@ -246,7 +247,7 @@ def load_config(path: Path | str) -> TrainConfig:
             settings = (settings.get("training") or {}).get("config") or {}
         return TrainConfig.model_validate(settings)
     except ValidationError as exc:
-        raise RequestError(*map(_violation, exc.errors()), context=str(path)) from exc
+        raise RequestError(*violations_of(exc, TrainConfig), context=str(path)) from exc
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise RequestError.of("config", "must be a readable YAML file", str(exc), context=str(path)) from exc
 
@@ -260,16 +261,9 @@ def override(config: TrainConfig, changes: dict[str, object]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(config.model_dump() | changes)
     except ValidationError as exc:
-        raise RequestError(*map(_violation, exc.errors())) from exc
+        raise RequestError(*violations_of(exc, TrainConfig)) from exc
 
 
 def dump_config(config: TrainConfig) -> str:
     """Return the settings as YAML that `load_config` reads back."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def _violation(error: object) -> Violation:
-    """Return one of pydantic's errors in our words."""
-    assert isinstance(error, dict)  # noqa: S101 - pydantic's ErrorDetails
-    field = ".".join(str(part) for part in error["loc"]) or "config"
-    return Violation(field, f"is not valid: {error['msg']}", shorten(error["input"]))

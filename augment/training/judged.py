@@ -24,7 +24,13 @@ _MOST_ROWS = 20_000
 
 
 def judged_samples(
-    judge: Judge, table: pa.Table, codec: Codec, finished: list[Finished], config: TrainConfig
+    judge: Judge,
+    table: pa.Table,
+    codec: Codec,
+    finished: list[Finished],
+    config: TrainConfig,
+    *,
+    stop: Callable[[], bool],
 ) -> dict[str, float]:
     """Return the figures of each sampler, e.g. `denoiser.fidelity.detection_auc`.
 
@@ -34,6 +40,7 @@ def judged_samples(
         codec: Their encoding.
         finished: The trained models.
         config: How they were trained.
+        stop: Asked before each sampler whether to leave it and the rest out.
     """
     split = split_rows(table.num_rows, config.holdout, config.seed)
     train, heldout = (table.take(pa.array(rows.numpy())) for rows in (split.train, split.heldout))
@@ -42,6 +49,8 @@ def judged_samples(
     rows = min(train.num_rows, _MOST_ROWS)
     figures: dict[str, float] = {}
     for sampler in samplers:
+        if stop():
+            break
         found = judge(train, heldout, sample(engine, sampler, rows, seed=config.seed))
         figures |= {f"{sampler}.{name}": value for name, value in found.items()}
     return figures

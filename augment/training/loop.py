@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from augment.errors import TrainingError
+from augment.errors import NothingLearntError, TrainingError
 from augment.training import processes
 from augment.training.fit_run import FitOptions, FitRun
 
@@ -63,7 +63,8 @@ def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> 
     Where there are checkpoints, it goes on from the newest.
 
     Raises:
-        TrainingError: The loss is no longer finite, has run away, or no step was wanted.
+        TrainingError: The loss is no longer finite, or has run away.
+        NothingLearntError: No step was wanted.
     """
     run = FitRun(model, train, options)
     _take_up(run)
@@ -140,7 +141,7 @@ def _train_epoch(run: FitRun) -> bool:
     while run.epoch_steps_done < options.schedule.epoch_steps:
         if run.wants_stop():
             if run.step == 0:
-                raise TrainingError(f"{options.name}: stopped before the first step; nothing was learnt")
+                raise NothingLearntError(f"{options.name}: stopped before the first step; nothing was learnt")
             return False
         if options.checkpoints is not None and options.checkpoints.due:
             _put_down(run)

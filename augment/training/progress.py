@@ -74,8 +74,11 @@ class Watcher:
     def on_run(self, directory: Path) -> None:
         """Hear in which directory the run is kept, once that is known."""
 
+    def on_trained(self, model: str) -> None:
+        """Hear that a model is trained: from now on there is something to publish."""
+
     def wants_stop(self) -> bool:
-        """Return whether to stop now; asked before each step.
+        """Return whether to stop now; asked before each step, each further model and each look at samples.
 
         The best weights so far become a bundle, and what is not trained yet is left out of it. The run's
         checkpoints stay: the same call goes on from there.

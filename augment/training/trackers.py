@@ -57,6 +57,11 @@ class Together(Watcher):
         for watcher in self._watchers:
             watcher.on_run(directory)
 
+    def on_trained(self, model: str) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.on_trained(model)
+
     def wants_stop(self) -> bool:
         """Ask all of them: each must know that it was asked."""
         answers = [watcher.wants_stop() for watcher in self._watchers]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-from augment.errors import RequestError, TrainingError
+from augment.errors import NothingLearntError, RequestError, TrainingError
 from augment.models import Batch
 from augment.training import processes
 from augment.training.calibration import score_quantiles
@@ -16,13 +17,13 @@ from augment.training.privacy import Mechanism, plan_mechanism, private_settings
 from augment.training.private_gradients import start_apart
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
+from augment.training.resolved import resolved_settings
 from augment.training.sizing import schedule_for
 from augment.training.split import split_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from augment.training.progress import Watcher
     from augment.training.weights import WarmStart
 
-__all__ = ["Trained", "choose_device", "train_models"]
+__all__ = ["Trained", "choose_device", "models_of", "train_models"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class Trained:
         finished: What is exported of it.
         report: How training went.
         score_quantiles: Of the scores of held-out rows, where it scores.
+        resolved: What was used of the settings, those that were left open among them; as JSON.
     """
 
     model: Trainable
     finished: Finished
     report: FitReport
     score_quantiles: tuple[float, ...] | None = None
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_models(
@@ -62,6 +65,7 @@ def train_models(
     *,
     checkpoints: Checkpoints | None = None,
     start: WarmStart | None = None,
+    novelty: NDArray[np.float64] | None = None,
 ) -> dict[str, Trained]:
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
@@ -74,21 +78,27 @@ def train_models(
             either trained on or held out, however often it counts.
         start: Weights to go on from; None: models begin with random ones.
         checkpoints: Where states are kept, and what is taken up from; None: nowhere.
+        novelty: How far records lie outside an encoding that was made from others, shape (rows,); None: of
+            these very records.
 
     Returns:
         By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays. Where the
-        watcher wanted to stop, the last one's report says `interrupted`, and those after it are not there.
+        watcher wanted to stop, the last one's report says `interrupted` if it was under way, and those after
+        it are not there.
 
     Raises:
         SchemaError: There are fewer than 2 rows, or too few for privacy.
         RequestError: Privacy goes together with something that it does not cover.
         TrainingError: A loss is not finite, or the wanted device is not there.
+        NothingLearntError: The first model was stopped before its first step.
     """
     device = choose_device(config)
     config = private_settings(config, len(encoded.tokens))
     split = split_rows(len(encoded.tokens), config.holdout, config.seed)
     records = Batch.from_encoded(encoded)
     train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
+    outside = np.zeros(len(records)) if novelty is None else novelty
+    unlearnt = outside[_repeated(split.heldout, repeats).numpy()]
     trained: dict[str, Trained] = {}
     recipes = _recipes(config, layout)
     mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
@@ -98,14 +108,27 @@ def train_models(
         train = records  # a split hangs on the number of records: one more would change who is trained on
         watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
     for recipe in recipes:
+        if trained and processes.any_of(watcher.wants_stop(), device):
+            break
         watcher.on_stage(f"training {recipe.name} on {device}")
         kept = checkpoints.of(recipe.name) if checkpoints is not None else None
-        trained[recipe.name] = _train(
-            recipe, layout, config, (train, heldout, device), (watcher, kept, start), mechanism
-        )
+        try:
+            trained[recipe.name] = _train(
+                recipe, layout, config, (train, heldout, unlearnt, device), (watcher, kept, start), mechanism
+            )
+        except NothingLearntError:
+            if not trained:
+                raise
+            break
+        watcher.on_trained(recipe.name)
         if trained[recipe.name].report.stopped == "interrupted":
             break
     return trained
+
+
+def models_of(config: TrainConfig, layout: Layout) -> tuple[str, ...]:
+    """Return the names of the models that `train_models` gives if nobody stops it."""
+    return tuple(recipe.name for recipe in _recipes(config, layout))
 
 
 def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
@@ -150,18 +173,20 @@ def _train(
     recipe: Recipe,
     layout: Layout,
     config: TrainConfig,
-    data: tuple[Batch, Batch, torch.device],
+    data: tuple[Batch, Batch, NDArray[np.float64], torch.device],
     around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
     mechanism: Mechanism | None,
 ) -> Trained:
     """Make, fit and finish one model; or take it as it was, where it was trained before."""
-    (train, heldout, device), (watcher, checkpoints, start) = data, around
+    (train, heldout, novelty, device), (watcher, checkpoints, start) = data, around
     generator = torch.Generator().manual_seed(config.seed)
     model = recipe.make(layout, config, train, generator)
     if start is not None:
         model = start.applied(recipe.name, model, layout, generator)
     if mechanism is not None:
         start_apart(model, generator)
+    schedule = schedule_for(config, model, len(train), recipe.length(len(train)))
+    resolved = resolved_settings(model, schedule, recipe.learning_rate(config), device, len(train))
     before = processes.said_by_first(checkpoints.trained() if checkpoints is not None else None)
     history: list[Progress] = []
 
@@ -180,7 +205,7 @@ def _train(
     else:
         options = FitOptions(
             name=recipe.name,
-            schedule=schedule_for(config, model, len(train), recipe.length(len(train))),
+            schedule=schedule,
             learning_rate=recipe.learning_rate(config),
             weight_decay=config.weight_decay,
             weight_average=recipe.weight_average(config),
@@ -197,5 +222,5 @@ def _train(
         epochs = [asdict(epoch) for epoch in history]
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
     finished = recipe.finish(model, layout, train, config)
-    quantiles = score_quantiles(finished.graphs, heldout) if mechanism is None else None
-    return Trained(model, finished, report, quantiles)
+    quantiles = score_quantiles(finished.graphs, heldout, novelty) if mechanism is None else None
+    return Trained(model, finished, report, quantiles, {**resolved, **finished.resolved})

@@ -69,11 +69,31 @@ def _any_table(records: Any, field: str) -> pa.Table:
 
 def _from_stream(records: Any, field: str) -> pa.Table:
     try:
-        table = pa.RecordBatchReader.from_stream(records).read_all()
+        table = pa.RecordBatchReader.from_stream(_with_lists(records)).read_all()
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InvalidRecordsError.of(field, "must be a table that Arrow can hold", str(error)) from error
     index = [name for name in _pandas_index(table.schema) if name in table.column_names]
     return table.drop_columns(index) if index else table
+
+
+def _with_lists(records: Any) -> Any:
+    """Return a data frame of pandas with lists where arrays have several dimensions: Arrow refuses these."""
+    if not hasattr(records, "isetitem"):
+        return records
+    places = [place for place, dtype in enumerate(records.dtypes) if str(dtype) == "object"]
+    arrays = [place for place in places if any(map(_is_deep, records.iloc[:, place]))]
+    if not arrays:
+        return records
+    frame = records.copy(deep=False)
+    for place in arrays:
+        frame.isetitem(place, frame.iloc[:, place].map(_plain))
+    return frame
+
+
+def _is_deep(cell: Any) -> bool:
+    """Whether a cell is an array of several dimensions."""
+    dimensions = getattr(cell, "ndim", 0)
+    return isinstance(dimensions, int) and dimensions > 1
 
 
 def _pandas_index(schema: pa.Schema) -> list[str]:

@@ -253,8 +253,9 @@ class Scores:
 
     Attributes:
         scores: A float32 column `score`, larger where a record is more unusual: the negative evidence
-            lower bound of a VAE in nats, the reconstruction error of an autoencoder. Beside it, in models
-            that hold quantiles, `percentile`: how many percent of held-out training rows score lower.
+            lower bound of a VAE in nats, the reconstruction error of an autoencoder; plus nats for numbers
+            beyond the training range and values never seen. Beside it, in models that hold quantiles,
+            `percentile`: how many percent of held-out training rows score lower.
         unseen: Values of the input that were read as missing.
     """
 

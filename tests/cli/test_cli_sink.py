@@ -24,7 +24,7 @@ ROWS = every_kind(3000)
 FLAT = ROWS.drop_columns(["image"])
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".arrow"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".arrow", ".npz"])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, ROWS.num_rows), max_size=6))
 def test_portions_do_not_show(tmp_path: Path, suffix: str, cuts: list[int]) -> None:

@@ -73,7 +73,7 @@ def test_the_schema_file_is_named_after_the_data(
 
 
 def test_info_tells_the_same_here_and_there(models: Path, server: str) -> None:
-    """A bundle and a server describe a model alike, for people and for programs."""
+    """A bundle and a server describe a model alike; the settings that were used stand in the bundle alone."""
     here, there = (
         json.loads(_json(augment("info", "tiny", "--json", *where).out))
         for where in (("--models", models), ("--server", server))
@@ -82,6 +82,7 @@ def test_info_tells_the_same_here_and_there(models: Path, server: str) -> None:
     assert there.pop("place") == server
     assert [column.pop("role") for column in here["columns"]]
     assert [column.pop("role") for column in there["columns"]]
+    assert here.pop("resolved")["vae"]["device"] == "cpu"
     assert here == there
     ran = augment("info", "tiny", "--models", models)
     for part in (
@@ -90,6 +91,7 @@ def test_info_tells_the_same_here_and_there(models: Path, server: str) -> None:
         "class",
         "(target)",
         "left out",
+        "vae was trained with batch_size",
         "vae.heldout_loss",
     ):
         assert part in ran.out

@@ -37,6 +37,18 @@ def test_missing_cells_of_pandas_are_missing() -> None:
     assert table.schema.metadata is None
 
 
+def test_arrays_of_numpy_in_data_frames_are_lists() -> None:
+    """Of any rank, beside missing ones, and whatever the columns and the index are called."""
+    frame = pd.DataFrame(
+        {"image": [np.ones((2, 3), np.float32), None], "line": [np.arange(2), np.arange(2)]}, [5, 5]
+    )
+    assert to_table(frame).to_pylist() == [
+        {"image": [[1.0] * 3] * 2, "line": [0, 1]},
+        {"image": None, "line": [0, 1]},
+    ]
+    assert frame["image"].iloc[0].shape == (2, 3)
+
+
 def test_polars_comes_in_plain_types() -> None:
     """String views and categories of polars become types that may travel."""
     frame = pl.DataFrame({"s": ["x", None], "c": pl.Series(["u", "v"], dtype=pl.Categorical)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -176,9 +176,39 @@ def _not_an_npz(path: Path) -> Path:
     return path / "data.npz"
 
 
+def _object_npy(path: Path) -> Path:
+    np.save(path / "data.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+    return path / "data.npy"
+
+
+def _short_npy(path: Path) -> Path:
+    np.save(path / "data.npy", IMAGES)
+    whole = (path / "data.npy").read_bytes()
+    (path / "data.npy").write_bytes(whole[:-5])
+    return path / "data.npy"
+
+
+def _lone_npy(path: Path) -> Path:
+    np.save(path / "data.npy", np.float64(3))
+    return path / "data.npy"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_plain_array_is_a_column(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    """Its rows go along the first axis, whatever the order in memory; numbers alone are plain cells."""
+    np.save(tmp_path / "data.npy", np.array(IMAGES, order=order))
+    column = read_table(tmp_path / "data.npy").column("array").combine_chunks()
+    np.testing.assert_array_equal(column.to_numpy_ndarray(), IMAGES)
+    np.save(tmp_path / "flat.npy", LABELS)
+    assert read_table(tmp_path / "flat.npy").column("array").to_pylist() == LABELS.tolist()
+
+
 @pytest.mark.parametrize(
     ("write", "told"),
     [
+        (_object_npy, "must be a readable NPY.*not of dtype object"),
+        (_short_npy, "must be a readable NPY"),
+        (_lone_npy, "one row a record"),
         (_empty, "file must be a file, or a folder of images with one subfolder a class, got .a directory"),
         (_deep, "must have at most 8 bits a channel, got .mode I;16"),
         (_mixed_sizes, "images must have one size, got .5 x 9 beside 8 x 9"),

@@ -16,7 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from augment.errors import RecordsError, RequestError, SchemaError
-from augment.estimators import AutoencoderTransformer, PretrainedRegressor
+from augment.estimators import (
+    AutoencoderSampler,
+    AutoencoderTransformer,
+    DenoisingImputer,
+    PretrainedRegressor,
+)
 from augment.runtime import Model
 from augment.training import TrainConfig
 from tests.estimators.test_estimators_sampler import labels, mixed
@@ -58,6 +63,18 @@ def test_it_reconstructs_better_than_pca_of_its_size() -> None:
     assert errors[0] < 0.95 * errors[1]
 
 
+def test_names_that_are_no_text_come_back() -> None:
+    """Numbers as names stay numbers, in what is decoded, filled, and drawn anew."""
+    frame = mixed(60).set_axis(range(3, 3 + mixed().shape[1]), axis=1)
+    own = transformer().fit(frame)
+    assert own.inverse_transform(own.transform(frame)).columns.tolist() == frame.columns.tolist()
+    assert DenoisingImputer(max_steps=5).fit_transform(frame).columns.tolist() == frame.columns.tolist()
+    drawn, _ = AutoencoderSampler(random_state=0, config=TrainConfig(max_steps=5)).fit_resample(
+        frame, labels(60)
+    )
+    assert drawn.columns.tolist() == frame.columns.tolist()
+
+
 def test_wide_matrices_are_arrays() -> None:
     """Digits are one array of 64 pixels, and come back as matrices; as columns where asked."""
     pixels = load_digits().data[:200]
@@ -77,13 +94,14 @@ def test_cells_may_be_missing_that_never_were() -> None:
     assert np.isfinite(own.transform(features)).all()
 
 
-def test_scores_are_of_clipped_numbers(fitted: AutoencoderTransformer) -> None:
-    """A number beyond the training range scores as the range's end, an unseen category as a missing one."""
-    frame = mixed(120).iloc[:4]
-    size = mixed(120)["size"].max()
-    told = fitted.score_samples(frame.assign(size=size, town=None))
-    beyond = fitted.score_samples(frame.assign(size=size + 1e6, town="Rom"))
-    np.testing.assert_array_equal(told, beyond)
+def test_what_training_never_had_is_odd(fitted: AutoencoderTransformer) -> None:
+    """A number scores lower the farther it is out, an unseen category lower than a missing one."""
+    frame, size = mixed(120).iloc[:4], mixed(120)["size"]
+    told = [fitted.score_samples(frame.assign(size=size.max() + far)) for far in (0, 1, 10, 1e6)]
+    assert (np.diff(told, axis=0) < 0).all()
+    np.testing.assert_allclose(told[0] - told[2], 10 / size.std(ddof=0), rtol=1e-3)
+    missing, unseen = (fitted.score_samples(frame.assign(town=town)) for town in (None, "Rom"))
+    np.testing.assert_allclose(missing - unseen, np.log(121), rtol=1e-4)
 
 
 def test_it_works_in_a_pipeline_and_a_grid_search() -> None:
@@ -103,6 +121,9 @@ def test_the_bundle_gives_the_same_vectors(fitted: AutoencoderTransformer, tmp_p
     model = Model.open(path)
     assert set(model.operations) == {"interpolate", "encode", "decode", "reconstruct", "score"}
     latent = model.encode(fitted._table.table(mixed(120))).latent
+    odd = mixed(120).assign(town="Rom", size=np.linspace(-1e4, 1e4, 120))
+    told = model.score(fitted._table.table(odd)).scores["score"].to_numpy()
+    np.testing.assert_allclose(told, -fitted.score_samples(odd), rtol=1e-4)
     wanted = fitted.transform(mixed(120))
     np.testing.assert_allclose(np.stack([c.to_numpy() for c in latent.columns], 1), wanted, atol=1e-4)
 

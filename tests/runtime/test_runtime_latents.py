@@ -66,6 +66,30 @@ def test_odd_records_score_higher(tiny: Model, table: pa.Table) -> None:
     assert odd > plain
 
 
+def test_what_training_never_had_is_odd(tiny: Model, table: pa.Table) -> None:
+    """Scores grow with the distance beyond the training range; percentiles end at 100."""
+    place = table.column_names.index("age")
+    top = max(table.column("age").drop_null().to_pylist())
+    kind = table.schema.field("age").type
+    told = []
+    for far in (0, 1, 20, 2000):
+        ages = pa.array([top + far] * table.num_rows, kind)
+        told.append(tiny.score(table.set_column(place, "age", ages)).scores)
+    assert (np.diff([one.column("score").to_numpy() for one in told], axis=0) > 0).all()
+    assert told[-1].column("percentile").to_numpy().min() == 100
+
+
+def test_unseen_categories_are_odd(tiny: Model, table: pa.Table) -> None:
+    """More than where they are missing, by the logarithm of the rows and one."""
+    place = table.column_names.index("city")
+    missing, unseen = (
+        tiny.score(table.set_column(place, "city", pa.array([city] * table.num_rows, pa.string())))
+        for city in (None, "Atlantis")
+    )
+    more = unseen.scores.column("score").to_numpy() - missing.scores.column("score").to_numpy()
+    np.testing.assert_allclose(more, np.log(tiny.manifest.encoding.rows + 1), rtol=1e-4)
+
+
 def test_unseen_categories_are_reported(model: Model, table: pa.Table) -> None:
     """A value that training never saw is read as missing and told, with its count and first row."""
     cities = table.column("city").to_pylist()

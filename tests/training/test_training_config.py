@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from augment.errors import RequestError, TrainingError
-from augment.training import TrainConfig, VaeConfig, dump_config, load_config
+from augment.training import TrainConfig, VaeConfig, dump_config, load_config, override
 from augment.training.train import choose_device
 
 if TYPE_CHECKING:
@@ -50,6 +50,33 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, field: str) -> None
         load_config(path)
     assert caught.value.violations[0].field == field
     assert caught.value.context == str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"models": ["vea"]},
+            "models[0] must be one of vae, denoiser, maker, imputer, autoencoder, got 'vea'. Did you mean",
+        ),
+        ({"device": "gpu9"}, "device must be one of auto, cpu, cuda, got 'gpu9'"),
+        (
+            {"vae": {"prior": "flw"}},
+            "vae.prior must be one of gmm, normal, flow, got 'flw'. Did you mean 'flow'?",
+        ),
+        ({"epochs": 0}, "epochs must be greater than or equal to 1, got 0"),
+        ({"models": ["vae", "autoencoder"]}, "models must not name both vae and autoencoder"),
+        (
+            {"vae": {"priors": 1}},
+            "vae.priors must be the name of a setting, got 'priors'. Did you mean 'prior'? There",
+        ),
+    ],
+)
+def test_wrong_settings_say_what_may_be_meant(changes: dict[str, object], told: str) -> None:
+    """The setting, the rule with all that may be said, the value, and the nearest."""
+    with pytest.raises(RequestError) as caught:
+        override(TrainConfig(), changes)
+    assert str(caught.value).startswith(told)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

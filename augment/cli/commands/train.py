@@ -194,7 +194,9 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
         return
     print_trained(made.bundle, made.run_dir)
     if made.signal is not None:
-        warn("stopped before the end: this is the best so far, and the same command goes on")
+        unfinished = made.run_dir is not None and (made.run_dir / "checkpoints").exists()
+        more = "the same command goes on" if unfinished else "its samples may not be judged: augment evaluate"
+        warn(f"stopped before the end: this is the best so far; {more}")
         raise typer.Exit(128 + made.signal)
     if made.bundle.manifest.samplers:
         arrays = any(column.kind == "array" for column in made.bundle.manifest.record_schema.columns)

@@ -30,6 +30,7 @@ class Finished:
         latent_dim: Width of its latent space, 0 for none.
         quality: Figures about it.
         prediction: What it predicts, if anything.
+        resolved: Settings that were chosen in finishing it, e.g. `components`; as JSON.
     """
 
     graphs: tuple[Graph, ...]
@@ -38,6 +39,7 @@ class Finished:
     latent_dim: int = 0
     quality: Mapping[str, float] = field(default_factory=dict)
     prediction: Prediction | None = None
+    resolved: Mapping[str, int] = field(default_factory=dict)
 
 
 class Recipe(Protocol):

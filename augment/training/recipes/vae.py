@@ -85,7 +85,10 @@ class VaeRecipe:
         assert isinstance(model, Vae)  # noqa: S101 - made by `make`
         prior = self._prior(model, layout, train, config)
         return Finished(
-            vae_graphs(model, prior, layout), samplers=("vae",), latent_dim=model.options.latent_dim
+            vae_graphs(model, prior, layout),
+            samplers=("vae",),
+            latent_dim=model.options.latent_dim,
+            resolved=_resolved_prior(layout, len(train), config),
         )
 
     def _prior(self, model: Vae, layout: Layout, train: Batch, config: TrainConfig) -> Prior:
@@ -108,6 +111,16 @@ class VaeRecipe:
         latents = posterior_of(model, train.rows(rows)).draw(generator)
         cells = Cells(train.tokens[rows], layout.vocab_sizes) if arrays else None
         return GaussianMixture.fit(latents, components=components, generator=generator, cells=cells)
+
+
+def _resolved_prior(layout: Layout, rows: int, config: TrainConfig) -> dict[str, int]:
+    """Return what is chosen of the prior by the number of rows."""
+    if config.vae.prior == "flow":
+        return {"flow_steps": flow_steps(config, rows)}
+    arrays = layout.array_width > 0
+    wanted = config.vae.components
+    found = {"components": mixture_components(wanted, rows, arrays=arrays)}
+    return found if config.vae.prior == "gmm" else {}
 
 
 def latent_rows(rows: int, generator: torch.Generator) -> Tensor:
