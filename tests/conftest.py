@@ -15,6 +15,26 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+LONG = (
+    "tests/test_readme.py",
+    "tests/demo/test_demo_run.py",
+    "tests/training/test_training_private.py",
+    "tests/training/test_training_export.py",
+    "tests/estimators/test_estimators_sklearn_checks.py",
+    "tests/training/test_training_warm.py",
+    "tests/training/test_training_killed.py",
+    "tests/cli/test_cli_walk.py",
+    "tests/cli/test_cli_interrupted.py",
+    "tests/runtime/test_runtime_draws.py",
+)
+"""Files that train most, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files, so that no worker is left alone with one at the end."""
+    place = {file: number for number, file in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def table() -> pa.Table:

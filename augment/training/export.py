@@ -6,15 +6,16 @@ import contextlib
 import inspect
 import io
 import logging
+import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from augment.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import onnx
     from torch import Tensor
@@ -47,7 +48,8 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
     batch = torch.export.Dim("batch")
     try:
         with _quiet(), torch.no_grad():
-            program = torch.onnx.export(
+            program = _untraced(
+                torch.onnx.export,
                 graph.module.eval(),
                 example,
                 dynamo=True,
@@ -62,6 +64,16 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
         raise ExportError(f"{graph.role}: torch cannot export it: {exc}") from exc
     assert program is not None  # noqa: S101 - so it is with dynamo=True
     return program.model_proto
+
+
+def _untraced(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Return what a call returns; tracers (coverage, debuggers) make the exporter twice as slow."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return call(*arguments, **named)
+    finally:
+        sys.settrace(tracer)
 
 
 def _free_sides(graph: Graph, batch: object) -> tuple[object, ...]:

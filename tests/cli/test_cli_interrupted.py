@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from augment.bundle import open_bundle
+from augment.data import write_table
 from tests.cli.running import augment_process
 from tests.cli.test_cli_walk import start
 
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    import pyarrow as pa
+
 CONFIG = "models: [vae]\nvae: {hidden: 8, layers: 1, prior: normal}\nbatch_size: 16\n"
+
+
+@pytest.fixture(scope="module")
+def small_csv(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of two columns: the more columns, the longer the export."""
+    path = tmp_path_factory.mktemp("small") / "small.csv"
+    write_table(table.select(["income", "class"]), path)
+    return path
 
 
 def train(path: Path, data: Path, *more: object) -> tuple[object, ...]:
@@ -32,10 +43,10 @@ def until(process: subprocess.Popen[str], words: str) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_training_exports_the_best_so_far(
-    tmp_path: Path, flat_csv: Path, sent: signal.Signals
+    tmp_path: Path, small_csv: Path, sent: signal.Signals
 ) -> None:
     """The bundle says that it was interrupted; the code is the shell's for the signal."""
-    process = start(*train(tmp_path, flat_csv, "--epochs", 100_000), cwd=tmp_path)
+    process = start(*train(tmp_path, small_csv, "--epochs", 100_000), cwd=tmp_path)
     try:
         until(process, "epoch 1/")
         process.send_signal(sent)
@@ -51,9 +62,9 @@ def test_a_stopped_training_exports_the_best_so_far(
     assert 1 <= report.best_epoch <= report.epochs < 100_000
 
 
-def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, flat_csv: Path) -> None:
+def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, small_csv: Path) -> None:
     """Nothing half-written is left; later the run goes on in its directory, with all its epochs."""
-    arguments = train(tmp_path, flat_csv, "--epochs", 60)
+    arguments = train(tmp_path, small_csv, "--epochs", 60)
     process = start(*arguments, cwd=tmp_path)
     try:
         until(process, "epoch 1/")
@@ -76,15 +87,15 @@ def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: P
     assert not (run / "checkpoints").exists()
 
 
-def test_resume_never_begins_anew(tmp_path: Path, flat_csv: Path) -> None:
+def test_resume_never_begins_anew(tmp_path: Path, small_csv: Path) -> None:
     """--run-dir of another unfinished run is refused with what differs; --resume never takes it over."""
-    process = start(*train(tmp_path, flat_csv, "--epochs", 100_000, "--run-dir", "run"), cwd=tmp_path)
+    process = start(*train(tmp_path, small_csv, "--epochs", 100_000, "--run-dir", "run"), cwd=tmp_path)
     try:
         until(process, "epoch 1/")
     finally:
         process.kill()
         process.communicate()
-    again = train(tmp_path, flat_csv, "--epochs", 2, "--run-dir", "run")
+    again = train(tmp_path, small_csv, "--epochs", 2, "--run-dir", "run")
     ran = augment_process(*again, cwd=tmp_path)
     assert ran.code == 2
     assert "epochs was 100000 and is 2" in ran.err

@@ -22,8 +22,19 @@ ESTIMATORS = [
     PretrainedClassifier(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
     PretrainedRegressor(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
 ]
+ALIKE = {check.func for _, check in estimator_checks_generator(ESTIMATORS[2], legacy=True)}
+"""What is checked of the classifier, with which the regressor shares all but its head."""
+
+
+def marks(estimator: Any, check: Any) -> list[pytest.MarkDecorator]:
+    """Return slow for what the classifier stands for."""
+    return [pytest.mark.slow] if isinstance(estimator, PretrainedRegressor) and check.func in ALIKE else []
+
+
 CHECKS = [
-    pytest.param(each, check, id=f"{type(each).__name__}-{check.func.__name__}-{number}")
+    pytest.param(
+        each, check, id=f"{type(each).__name__}-{check.func.__name__}-{number}", marks=marks(each, check)
+    )
     for estimator in ESTIMATORS
     for number, (each, check) in enumerate(estimator_checks_generator(estimator, legacy=True))
 ]

@@ -36,19 +36,23 @@ CONFIG = TrainConfig.model_validate(
     }
 )
 COLUMNS = ["class", "income", "image"]
+AFTER_PUBLISHING = -1
+"""The moment before whatever comes first once a version is there."""
 
 
 class Moments:
     """Counts what happens: a step, a sync, a rename, a stage; and kills at one."""
 
-    def __init__(self, deadly: int | None) -> None:
+    def __init__(self, root: Path, deadly: int | None) -> None:
         self.seen = 0
         self.deadly = deadly
+        self._version = root / "models" / "x" / "1"
 
     def pass_by(self) -> None:
         """Count, or die."""
         self.seen += 1
-        if self.seen == self.deadly:
+        published = self.deadly == AFTER_PUBLISHING and self._version.exists()
+        if published or self.seen == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def before(self, owner: Any, name: str) -> None:
@@ -76,7 +80,7 @@ class Stages(Watcher):
 
 def train(root: Path, deadly: int | None) -> None:
     """Train in this process; write how much happened."""
-    moments = Moments(deadly)
+    moments = Moments(root, deadly)
     moments.before(os, "fsync")
     moments.before(os, "replace")
     moments.before(Path, "replace")
@@ -125,7 +129,10 @@ def ending(root: Path) -> dict[str, Any]:
 
 
 def main(root: Path, kills: int, seed: int) -> None:
-    """Print the ending of an unbroken run, and of runs that were killed at random moments."""
+    """Print the ending of an unbroken run, and of runs that were killed twice, at random moments.
+
+    The first of them is killed the second time just after publishing.
+    """
     torch.set_num_threads(1)
     train(root / "whole", None)  # in this process, so that children find all modules loaded
     total = int((root / "whole" / "seen").read_text())
@@ -133,9 +140,8 @@ def main(root: Path, kills: int, seed: int) -> None:
     found: dict[str, Any] = {"whole": ending(root / "whole"), "killed": []}
     for number in range(kills):
         place = root / f"killed-{number}"
-        after_publishing = total - 1
-        moments = [after_publishing if number == 0 else generator.randint(1, after_publishing)]
-        moments += [generator.randint(1, total // 2)] if number else []
+        first = generator.randint(1, total // 2)
+        moments = [first, generator.randint(1, total - 1) if number else AFTER_PUBLISHING]
         started = time.monotonic()
         deaths = sum(not in_a_child(place, moment) for moment in moments)
         if not (place / "seen").exists():

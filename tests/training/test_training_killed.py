@@ -40,15 +40,16 @@ def check(found: dict[str, Any]) -> None:
         assert killed["deaths"] >= 1
         for key, value in whole.items():
             assert killed[key] == value, (killed["moments"], key)
+    assert found["killed"][0]["deaths"] == 2
 
 
 def test_a_killed_run_ends_in_the_same_bits(tmp_path: Path) -> None:
-    """SIGKILL just after publishing, and before a random step, sync, rename or stage, twice.
+    """SIGKILL before a random step, sync, rename or stage, and again just after publishing.
 
     The same call again goes on in the same run directory, publishes one version whose graphs have the same
     sha256 as an unbroken run's, tells each epoch once, and leaves no checkpoint behind.
     """
-    check(endings(tmp_path, kills=2, seed=4))
+    check(endings(tmp_path, kills=1, seed=4))
 
 
 @pytest.mark.slow
