@@ -42,7 +42,7 @@ def augment_process(*arguments: object, before: str = "", cwd: Path | None = Non
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
