@@ -48,7 +48,7 @@ def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
     batch = torch.export.Dim("batch")
     try:
         with _quiet(), torch.no_grad():
-            program = _untraced(
+            program: torch.onnx.ONNXProgram | None = _untraced(
                 torch.onnx.export,
                 graph.module.eval(),
                 example,
