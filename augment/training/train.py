@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from augment.data.layout import Encoded
 from augment.errors import RequestError, TrainingError
 from augment.models import Batch
 from augment.training import processes
@@ -17,7 +18,8 @@ from augment.training.private_gradients import start_apart
 from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.sizing import schedule_for
-from augment.training.split import split_rows
+from augment.training.split import heldout_rows, split_rows
+from augment.training.stored_records import StoredRecords, in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from augment.data.layout import Encoded, Layout
-    from augment.models import Trainable
+    from augment.data.layout import Layout
+    from augment.data.record_file import RecordFile
+    from augment.models import Records, Trainable
     from augment.training.checkpoints import Checkpoints, ModelCheckpoints
     from augment.training.config import TrainConfig
     from augment.training.progress import Watcher
@@ -54,7 +57,7 @@ class Trained:
 
 
 def train_models(
-    encoded: Encoded,
+    encoded: Encoded | RecordFile,
     layout: Layout,
     config: TrainConfig,
     watcher: Watcher,
@@ -66,7 +69,8 @@ def train_models(
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
     Args:
-        encoded: The records.
+        encoded: The records, in memory or in a file, from which each batch is then read. What needs many of
+            them at once, as a prior does, is shown 100,000 of those in a file.
         layout: Their shape.
         config: How to train.
         watcher: Is told of stages and epochs.
@@ -85,15 +89,14 @@ def train_models(
         TrainingError: A loss is not finite, or the wanted device is not there.
     """
     device = choose_device(config)
-    config = private_settings(config, len(encoded.tokens))
-    split = split_rows(len(encoded.tokens), config.holdout, config.seed)
-    records = Batch.from_encoded(encoded)
-    train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
+    rows = len(encoded.tokens) if isinstance(encoded, Encoded) else len(encoded)
+    config = private_settings(config, rows)
+    records, train, heldout = _shares(encoded, rows, config, repeats)
     trained: dict[str, Trained] = {}
     recipes = _recipes(config, layout)
-    mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
+    mechanism = plan_mechanism(config, len(recipes), rows)
     if mechanism is not None:
-        require_privacy(config, len(encoded.tokens), start=start.digest if start is not None else None)
+        require_privacy(config, rows, start=start.digest if start is not None else None)
         _require_records_alone(repeats)
         train = records  # a split hangs on the number of records: one more would change who is trained on
         watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
@@ -106,6 +109,21 @@ def train_models(
         if trained[recipe.name].report.stopped == "interrupted":
             break
     return trained
+
+
+def _shares(
+    encoded: Encoded | RecordFile, rows: int, config: TrainConfig, repeats: NDArray[np.int64] | None
+) -> tuple[Records, Records, Batch]:
+    """Return all records, those to train on, and those held out."""
+    if isinstance(encoded, Encoded):
+        split = split_rows(rows, config.holdout, config.seed)
+        records = Batch.from_encoded(encoded)
+        train, heldout = (records.rows(_repeated(side, repeats)) for side in (split.train, split.heldout))
+        return records, train, heldout
+    if repeats is not None:
+        raise RequestError.of("repeats", "must be left out with records in a file", f"{len(repeats)} of them")
+    stored, held = StoredRecords(encoded), heldout_rows(rows, config.holdout, config.seed)
+    return stored, stored.but(held), stored.rows(held)
 
 
 def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
@@ -150,7 +168,7 @@ def _train(
     recipe: Recipe,
     layout: Layout,
     config: TrainConfig,
-    data: tuple[Batch, Batch, torch.device],
+    data: tuple[Records, Batch, torch.device],
     around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
     mechanism: Mechanism | None,
 ) -> Trained:
@@ -196,6 +214,6 @@ def _train(
     if checkpoints is not None and before is None and report.stopped != "interrupted":
         epochs = [asdict(epoch) for epoch in history]
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
-    finished = recipe.finish(model, layout, train, config)
+    finished = recipe.finish(model, layout, in_memory(train, config.seed), config)
     quantiles = score_quantiles(finished.graphs, heldout) if mechanism is None else None
     return Trained(model, finished, report, quantiles)
