@@ -86,12 +86,18 @@ class LargeTable:
             SchemaError: A row does not fit; the part, the column and the row are named.
             ColumnNotFoundError: A column is not there.
         """
-        conform(self.parts.schema.empty_table(), schema)  # all columns are there
+        self._require_columns(schema)
         wanted = schema if columns is None else schema.model_copy(update={"columns": columns})
         names = None if columns is None else [column.name for column in columns]
         for part, before, table in self.parts.batches(names):
             with in_part(part, before):
                 yield conform(table, wanted)
+
+    def _require_columns(self, schema: Schema) -> None:
+        there = self.parts.schema
+        nothing = [pa.nulls(0) for _ in there]
+        named = pa.schema([(name, pa.null()) for name in there.names], metadata=there.metadata)
+        conform(pa.Table.from_arrays(nothing, schema=named), schema)
 
 
 def _sampled(parts: ParquetParts, share: float, seed: int) -> tuple[pa.Table, NDArray[np.int64]]:

@@ -100,7 +100,7 @@ class RecordForm:
         for name in ("small", "middling", "large"):
             tokens[:, list(getattr(self, name))] = records[name]
         residuals[:, list(self.residuals)] = records["residuals"]
-        return Encoded(tokens, residuals, np.ascontiguousarray(records["arrays"]))
+        return Encoded(tokens, residuals, records["arrays"].copy())
 
 
 class RecordWriter:
