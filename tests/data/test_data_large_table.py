@@ -11,7 +11,8 @@ import pytest
 
 from augment.data import Codec, LargeTable, conform, detect_schema, read_table
 from augment.data.category import MAX_LEVELS, LevelCounts
-from augment.data.large_codec import fit_large
+from augment.data.extending import extended_codec, recounted
+from augment.data.large_codec import fit_large, widen_large
 from augment.data.record_file import RecordFile, RecordForm, RecordWriter
 from augment.data.schema import CategoryColumn, IdentifierColumn, Schema
 from augment.data.tables import CategoryTable, WholeTable
@@ -63,7 +64,7 @@ def test_a_sample_of_all_rows_says_what_the_whole_table_says(file: Path) -> None
 
 
 def test_what_a_sample_may_not_lack_is_in_it(tmp_path: Path) -> None:
-    """The ends of all numbers, a missing cell, all categories with their counts, and where identifiers end."""
+    """The ends of numbers, a missing cell, all categories with their counts, where identifiers end."""
     large = LargeTable.open(stored(lopsided(), tmp_path / "x.parquet"), seed=1, sample_rows=100)
     assert 60 < large.sample.num_rows < 160
     assert large.sample.num_rows == len(set(large.numbers.tolist())) == len(large.numbers)
@@ -150,12 +151,25 @@ def test_records_come_back_from_the_file_to_the_bit(tmp_path: Path) -> None:
         assert path.stat().st_size == one.num_rows * form.dtype.itemsize
         rows = np.array([3, 0, 3, one.num_rows - 1])
         gathered, pieces = file.gather(rows), list(file.pieces())
-        for name in ("tokens", "residuals", "arrays"):
-            assert np.array_equal(getattr(gathered, name), getattr(encoded, name)[rows])
-            assert np.array_equal(
-                np.concatenate([getattr(one, name) for one in pieces]), getattr(encoded, name)
-            )
+        for part in ("tokens", "residuals", "arrays"):
+            whole = getattr(encoded, part)
+            assert np.array_equal(getattr(gathered, part), whole[rows])
+            assert np.array_equal(np.concatenate([getattr(piece, part) for piece in pieces]), whole)
         for counts, column in zip(writer.counts, codec.layout.names, strict=True):
             learnt = codec.tables.table(column)
             assert learnt is not None
             assert tuple(counts.tolist()) == learnt.counts
+
+
+@pytest.mark.parametrize("sample_rows", [100, 10_000])
+def test_a_bundle_s_encoding_takes_in_a_large_table(sample_rows: int, tmp_path: Path) -> None:
+    """As it does a table in memory: what is known keeps its codes, new levels are counted over all rows."""
+    before = lopsided()[:1000].append_column("dictionary", pa.array(["x", "y"] * 500).dictionary_encode())
+    now = lopsided().append_column("dictionary", pa.array(["y", "z"] * 1000).dictionary_encode())
+    schema = detect_schema(now)
+    codec = Codec.fit(conform(before, schema), schema)
+    large = LargeTable.open(stored(now, tmp_path / "x.parquet"), sample_rows=sample_rows)
+    wider = widen_large(codec, large, schema)
+    encoded, _ = wider.encode(conform(now, schema))
+    found = recounted(wider, [np.bincount(column) for column in encoded.tokens.T], anew=False)
+    assert found.tables == extended_codec(codec, conform(now, schema), schema).tables
