@@ -120,7 +120,7 @@ class ParquetParts:
         rows = int(min(_BATCH_ROWS, max(_FEWEST_ROWS, _BATCH_BYTES // self.row_bytes)))
         group = 0
         try:
-            with pq.ParquetFile(part.path, buffer_size=_READ_BYTES) as file:
+            with pq.ParquetFile(part.path, buffer_size=_READ_BYTES, pre_buffer=False) as file:
                 for group in range(file.num_row_groups):
                     read = file.iter_batches(rows, row_groups=[group], columns=wanted.names)
                     for batch in read:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,6 +47,18 @@ def test_what_training_in_memory_would_take_is_estimated(tmp_path: Path) -> None
     parts = ParquetParts.open(tmp_path / "x.parquet")
     assert parts.cells == 11
     assert parts.training_bytes == pytest.approx(100 * (8 + 80 + 4 + 24 * 11), rel=0.05)
+
+
+def test_a_row_group_is_not_held(tmp_path: Path) -> None:
+    """One of 24 MB is read in pieces; what Arrow holds meanwhile is a small part of it."""
+    numbers = np.random.default_rng(0).normal(size=(3, 1_000_000))
+    pq.write_table(
+        pa.table(list(numbers), names=["a", "b", "c"]), tmp_path / "x.parquet", row_group_size=10**6
+    )
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in ParquetParts.open(tmp_path / "x.parquet").batches():
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 12 * 10**6
 
 
 @pytest.mark.parametrize(
