@@ -12,6 +12,7 @@ from augment.data.conform import conform
 from augment.data.detection import detect_schema
 from augment.data.extremes import Extremes
 from augment.data.parquet_parts import ParquetParts, in_part
+from augment.errors import ColumnNotFoundError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,12 @@ class LargeTable:
         there = self.parts.schema
         nothing = [pa.nulls(0) for _ in there]
         named = pa.schema([(name, pa.null()) for name in there.names], metadata=there.metadata)
-        conform(pa.Table.from_arrays(nothing, schema=named), schema)
+        try:
+            conform(pa.Table.from_arrays(nothing, schema=named), schema)
+        except ColumnNotFoundError as exc:
+            raise ColumnNotFoundError(exc.name, exc.available, context=str(self.parts.path)) from exc
+        except SchemaError as exc:
+            raise SchemaError(*exc.violations, context=str(self.parts.path)) from exc
 
 
 def _sampled(parts: ParquetParts, share: float, seed: int) -> tuple[pa.Table, NDArray[np.int64]]:

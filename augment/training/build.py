@@ -22,7 +22,7 @@ from augment.bundle import (
 from augment.bundle.limits import GRAPH_SUFFIX, NAME_PATTERN
 from augment.data import LargeTable, conform
 from augment.data.codec import modelled
-from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
+from augment.errors import BundleError, NotFoundError, RequestError, SchemaError, TrainingError
 from augment.models import Batch
 from augment.models.marginals import Marginals
 from augment.training import processes
@@ -144,7 +144,11 @@ class _Making:
     def _made(self, records: Prepared, warm: WarmStart | None, started: float) -> Path:
         """Train and publish."""
         codec = records.codec
-        run = self._run(records.data_sha256, codec.schema, warm)
+        try:
+            run = self._run(records.data_sha256, codec.schema, warm)
+        except TrainingError:  # the run directory is not for these records
+            records.finish()
+            raise
         try:
             trained = _train(records.records, codec.layout, self.config, (self.watcher, run, warm))
             if not processes.is_first():

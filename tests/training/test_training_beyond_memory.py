@@ -14,7 +14,7 @@ import torch
 from augment.bundle import open_bundle
 from augment.data import LargeTable, conform, detect_schema, read_table
 from augment.data.record_file import RecordWriter
-from augment.errors import PublishError, RequestError, SchemaError
+from augment.errors import PublishError, RequestError, SchemaError, TrainingError
 from augment.training import Runs, TrainConfig, Watcher, build_bundle, train_models
 from augment.training.averaging import copy_weights
 from augment.training.block_order import BlockOrder
@@ -80,6 +80,11 @@ def test_records_in_a_file_train_the_same_weights(file: Path, tmp_path: Path) ->
     assert [path.name[:8] for path in tmp_path.iterdir()] == ["encoded-"]
 
 
+def next_run(parent: Path) -> Path:
+    """Return the directory of the only run."""
+    return next(path for path in parent.iterdir() if not path.name.startswith("encoded-"))
+
+
 def test_what_is_learnt_from_a_small_sample_makes_sensible_records(tmp_path: Path) -> None:
     """Bins from 300 of 6,000 rows: samples are in the range of all rows and follow their shares."""
     table = every_kind(6000).drop_columns(["image", "note"])
@@ -121,6 +126,17 @@ def test_an_interrupted_run_takes_up_records_and_weights(file: Path, tmp_path: P
     assert [stage.split()[0] for stage in dying.stages] == ["counting", "encoding", "training", "exporting"]
     kept = list((tmp_path / "runs").glob("encoded-*"))
     assert len(kept) == 1
+    other = config.model_copy(update={"max_steps": 13})
+    with pytest.raises(TrainingError, match="max_steps was 12 and is 13"):
+        build_bundle(
+            LargeTable.open(file),
+            schema,
+            other,
+            name="big",
+            out=tmp_path,
+            run_dir=next_run(tmp_path / "runs"),
+        )
+    assert not list(next_run(tmp_path / "runs").glob("encoded-*"))
     manifest = open_bundle(build(living)).manifest
     said = [stage.split()[0] for stage in living.stages]
     assert said == ["taking", "going", "training", "exporting", "publishing"]
