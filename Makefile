@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-utility bench-family bench-arrays bench-private clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -100,6 +100,9 @@ bench-family: $(VENV)/.installed ## The autoencoders beside PCA, raw features an
 
 bench-training: $(VENV)/.installed $(PEERS)/.installed ## Rows a second of training beside TVAE; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m training $(BENCH_ARGS)
+
+bench-memory: $(VENV)/.installed ## Peak memory of training from Parquet on disk, by rows; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m training.beyond_memory $(BENCH_ARGS)
 
 bench-private: $(VENV)/.installed ## Fidelity of private training against epsilon, on Adult; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python benchmarks/private.py $(BENCH_ARGS)

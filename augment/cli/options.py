@@ -23,7 +23,11 @@ DEFAULT_MODELS = Path("models")
 _SOURCE = "Where the model is"
 
 DataFile = Annotated[
-    Path, typer.Argument(metavar="DATA", help="CSV (also .gz, any common delimiter), Parquet or Arrow file.")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="CSV (also .gz, any common delimiter), Parquet (also a directory of parts) or Arrow.",
+    ),
 ]
 RecordsFile = Annotated[
     Path, typer.Argument(metavar="DATA", help="Records with the model's columns: CSV, Parquet or Arrow.")

@@ -12,8 +12,18 @@ from augment.cli.console import warn
 from augment.cli.extras import missing_extra
 from augment.cli.interrupts import Interruptible
 from augment.cli.progress import TrainingView
-from augment.data import conform, detect_schema, load_schema, read_table, schema_warnings
+from augment.data import (
+    LargeTable,
+    ParquetParts,
+    conform,
+    detect_schema,
+    load_schema,
+    read_table,
+    schema_warnings,
+)
+from augment.data.reading import is_parquet
 from augment.errors import ModelNotFoundError, RequestError
+from augment.runtime.memory import available_memory
 from augment.training import TrainConfig, build_bundle, load_config, override
 from augment.training.trackers import MlflowTracker, TensorBoardTracker, Together
 
@@ -29,8 +39,9 @@ if TYPE_CHECKING:
     from augment.training import Runs, Watcher
     from augment.training.judged import Judge
 
-__all__ = ["bundle_at", "read_training_data", "settings_of", "train_bundle"]
+__all__ = ["bundle_at", "opened_training_data", "read_training_data", "settings_of", "train_bundle"]
 
+_SHARE_OF_MEMORY = 0.5
 _JUDGED_ROWS = 10_000
 """Enough for a verdict; `augment evaluate` takes more and longer."""
 
@@ -126,10 +137,56 @@ def bundle_at(path: Path) -> Path:
         raise RequestError.of("--from", "must be a bundle", str(path), remedy) from None
 
 
+def opened_training_data(data: Path, *, stream: bool | None, seed: int) -> LargeTable | None:
+    """Return the data as a table that is read from disk piece by piece; None: they are to be read whole.
+
+    Args:
+        data: The file or directory.
+        stream: Whether to; None: where Parquet that is trained on in memory would take over half of the
+            memory that is free.
+        seed: Of the sample.
+
+    Raises:
+        RequestError: They are to be and are no Parquet.
+        InvalidInputError: The data break a rule.
+    """
+    if stream is False or not (stream or data.exists()):
+        return None
+    if not is_parquet(data):
+        if stream:
+            rule, remedy = "must be left out where the data are no Parquet", "Write them as Parquet"
+            raise RequestError.of("--stream", rule, str(data), remedy)
+        return None
+    with about(data):
+        parts = ParquetParts.open(data)
+        most = available_memory() * _SHARE_OF_MEMORY
+        if stream is None and parts.training_bytes <= most:
+            return None
+        if stream is None:
+            warn(
+                f"{data}: to train on in memory, {parts.rows:,} rows would take about "
+                f"{parts.training_bytes / 2**30:.1f} GiB, more than half of what is free: they are read from "
+                "disk instead (--no-stream forbids it)"
+            )
+        return LargeTable.open(parts, seed=seed)
+
+
 def read_training_data(
-    data: Path, *, schema_file: Path | None, target: str | None, start: Path | None = None
-) -> tuple[pa.Table, Schema]:
+    data: Path,
+    *,
+    schema_file: Path | None,
+    target: str | None,
+    start: Path | None = None,
+    large: LargeTable | None = None,
+) -> tuple[pa.Table | LargeTable, Schema]:
     """Return the table and its schema: from a file, or of the bundle to go on from, or detected.
+
+    Args:
+        data: The data file.
+        schema_file: What its columns are.
+        target: The column that downstream models predict.
+        start: The bundle to go on from.
+        large: The data as they were opened already; they are not read.
 
     Raises:
         InvalidInputError: The data or the schema file breaks a rule.
@@ -141,9 +198,11 @@ def read_training_data(
             with about(start):
                 schema = schema.with_target(target)
         with about(data):
-            return conform(read_table(data, schema=schema), schema), schema
+            return large or conform(read_table(data, schema=schema), schema), schema
     if schema_file is None:
         with about(data):
+            if large is not None:
+                return large, large.detect_schema(target=target)
             table = read_table(data)
             return table, detect_schema(table, target=target)
     schema = load_schema(schema_file)
@@ -151,11 +210,11 @@ def read_training_data(
         with about(schema_file):
             schema = schema.with_target(target)
     with about(data):
-        return conform(read_table(data, schema=schema), schema), schema
+        return large or conform(read_table(data, schema=schema), schema), schema
 
 
 def train_bundle(
-    table: pa.Table,
+    table: pa.Table | LargeTable,
     schema: Schema,
     settings: TrainConfig,
     plan: Plan,

@@ -6,7 +6,9 @@ from augment.data.condition_text import parse_condition, parse_conditions
 from augment.data.conditions import Between, Condition, Missing, OneOf, Present
 from augment.data.conform import conform
 from augment.data.detection import detect_schema, schema_warnings
+from augment.data.large_table import LargeTable
 from augment.data.layout import ArrayGrid, Encoded, Layout, Unseen
+from augment.data.parquet_parts import ParquetParts
 from augment.data.reading import DEFAULT_MISSING, read_table
 from augment.data.restrictions import Restriction, compile_restrictions
 from augment.data.schema import (
@@ -43,10 +45,12 @@ __all__ = [
     "EncodingTables",
     "IdentifierColumn",
     "IntegerColumn",
+    "LargeTable",
     "Layout",
     "Missing",
     "NumberColumn",
     "OneOf",
+    "ParquetParts",
     "Present",
     "Restriction",
     "Schema",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,15 @@ from augment.data.tables import BooleanTable, CategoryTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MAX_LEVELS", "BooleanCodec", "CategoryCodec", "fit_boolean", "fit_category", "level_type"]
+__all__ = [
+    "MAX_LEVELS",
+    "BooleanCodec",
+    "CategoryCodec",
+    "LevelCounts",
+    "fit_boolean",
+    "fit_category",
+    "level_type",
+]
 
 MAX_LEVELS = 5000
 
@@ -35,35 +44,70 @@ def fit_category(name: str, column: pa.Array, *, max_levels: int = MAX_LEVELS) -
         column: Its cells.
         max_levels: Levels that get a token each; all further ones share one.
     """
-    levels, counts = _levels(column)
-    split = min(len(levels), max_levels)
-    rare = counts[split:]
-    tail = (sum(rare),) if rare else ()
-    return CategoryTable(
-        column=name,
-        counts=(column.null_count, *counts[:split], *tail),
-        levels=levels,
-        rare_counts=rare,
-        dictionary=_dictionary(column, levels),
-    )
+    return LevelCounts.of(column).table(name, max_levels=max_levels)
 
 
-def _levels(column: pa.Array) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Return the levels, most frequent first, and how many rows have each."""
-    if pt.is_null(column.type):
-        return (), ()
-    found = pc.value_counts(column.cast(level_type(column.type)).drop_null())
-    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-    ranked = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
-    return tuple(level for level, _ in ranked), tuple(count for _, count in ranked)
+@dataclass(frozen=True)
+class LevelCounts:
+    """What the table of a category column is made of.
 
+    Attributes:
+        levels: The values that are there, each once; None of a column without a type.
+        counts: How many rows have each: int64, as many.
+        missing: How many rows have none.
+        dictionary: Of a column of dictionaries, its own, each value once; else None.
+    """
 
-def _dictionary(column: pa.Array, levels: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the column's own dictionary where it differs from its levels."""
-    if not pt.is_dictionary(column.type):
-        return ()
-    own = tuple(column.dictionary.unique().drop_null().to_pylist())
-    return own if own != levels else ()
+    levels: pa.Array | None
+    counts: pa.Array
+    missing: int
+    dictionary: pa.Array | None
+
+    @classmethod
+    def of(cls, column: pa.Array) -> LevelCounts:
+        """Count the levels of some cells."""
+        if pt.is_null(column.type):
+            return cls(None, pa.array([], pa.int64()), column.null_count, None)
+        found = pc.value_counts(column.cast(level_type(column.type)).drop_null())
+        own = column.dictionary.unique().drop_null() if pt.is_dictionary(column.type) else None
+        return cls(found.field("values"), found.field("counts"), column.null_count, own)
+
+    def plus(self, other: LevelCounts) -> LevelCounts:
+        """Return the counts of both columns' cells, one after the other."""
+        if self.levels is None or other.levels is None:
+            return self if other.levels is None else other
+        both = [
+            pa.concat_arrays([a, b]) for a, b in ((self.levels, other.levels), (self.counts, other.counts))
+        ]
+        summed = pa.table(both, ["levels", "counts"]).group_by("levels", use_threads=False)
+        table = summed.aggregate([("counts", "sum")]).combine_chunks()
+        own = self.dictionary
+        if own is not None and other.dictionary is not None:
+            own = pa.concat_arrays([own, other.dictionary]).unique()
+        levels, counts = (table.column(name).chunk(0) for name in ("levels", "counts_sum"))
+        return LevelCounts(levels, counts, self.missing + other.missing, own)
+
+    def ranked(self) -> list[tuple[Any, int]]:
+        """Return the levels with their counts, most frequent first, ties in the levels' order."""
+        levels = [] if self.levels is None else self.levels.to_pylist()
+        pairs = zip(levels, self.counts.to_pylist(), strict=True)
+        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+    def table(self, name: str, *, max_levels: int = MAX_LEVELS) -> CategoryTable:
+        """Return the table of a column of that name; see `fit_category`."""
+        ranked = self.ranked()
+        levels, counts = (tuple(pair[side] for pair in ranked) for side in (0, 1))
+        split = min(len(levels), max_levels)
+        rare = counts[split:]
+        tail = (sum(rare),) if rare else ()
+        own = () if self.dictionary is None else tuple(self.dictionary.to_pylist())
+        return CategoryTable(
+            column=name,
+            counts=(self.missing, *counts[:split], *tail),
+            levels=levels,
+            rare_counts=rare,
+            dictionary=own if own != levels else (),
+        )
 
 
 class CategoryCodec:

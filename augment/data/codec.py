@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from augment.data.column_codec import ColumnCodec
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "fit_column", "modelled"]
 
 
 class Codec:
@@ -64,7 +64,7 @@ class Codec:
         self._columns: dict[str, ColumnCodec] = {}
         self._arrays: dict[str, ArrayCodec] = {}
         learnt = {table.column: table for table in tables.columns}
-        for column in _modelled(schema):
+        for column in modelled(schema):
             table = learnt.get(column.name)
             if table is None:
                 raise SchemaError.of(f"columns.{column.name}", "must have an encoding table", None)
@@ -82,7 +82,7 @@ class Codec:
     @classmethod
     def fit(cls, table: pa.Table, schema: Schema) -> Codec:
         """Learn the encoding of a table that conforms to its schema."""
-        fitted = [_fit(column, _cells(table, column.name)) for column in _modelled(schema)]
+        fitted = [fit_column(column, _cells(table, column.name)) for column in modelled(schema)]
         return cls(schema, EncodingTables(columns=tuple(fitted)))
 
     def column(self, index: int) -> ColumnCodec | ArrayCodec:
@@ -225,7 +225,8 @@ class Codec:
         return result_type(column)
 
 
-def _modelled(schema: Schema) -> list[Column]:
+def modelled(schema: Schema) -> list[Column]:
+    """Return the columns that are learnt."""
     return [column for column in schema.columns if not isinstance(column, IdentifierColumn | TextColumn)]
 
 
@@ -250,7 +251,8 @@ def _cells(table: pa.Table, name: str) -> pa.Array:
     return one_chunk(table.column(name))
 
 
-def _fit(column: Column, cells: pa.Array) -> ColumnTable:
+def fit_column(column: Column, cells: pa.Array) -> ColumnTable:
+    """Learn the table of a column that is learnt."""
     if isinstance(column, ArrayColumn):
         return fit_array(column, cells)
     if column.kind == "category":

@@ -107,7 +107,7 @@ def _counts(look: Look, span: int) -> bool:
     """Return whether distinct integers are identifiers: by name, or by being consecutive."""
     if name_says_identifier(look.name):
         return True
-    return span == look.distinct and len(look.cells) >= _MANY_ROWS and not name_says_quantity(look.name)
+    return span == look.rows and len(look.cells) >= _MANY_ROWS and not name_says_quantity(look.name)
 
 
 def _counted(look: Look, high: int, span: str) -> IdentifierColumn:
@@ -159,7 +159,7 @@ def _named(look: Look) -> IdentifierColumn | None:
     named = name_says_identifier(look.name)
     if not look.all_distinct or not (named or len(look.cells) >= _MANY_ROWS):
         return None
-    found = find_pattern(look.present, forced=named)
+    found = find_pattern(look.present, forced=named, rows=look.rows)
     if found is None:
         return None
     why, kept = f"no value twice; all in the pattern {found.pattern}", storage_name(look.present.type)

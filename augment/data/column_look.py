@@ -29,6 +29,7 @@ class Look:
         distinct: How many values they have; 0 for arrays and unknown types.
         notes: What its text file said beyond values; see `TypedColumn`.
         target: Whether downstream models predict it.
+        rows: How many cells these are a sample of; where they are all, as many as they are.
     """
 
     name: str
@@ -37,10 +38,11 @@ class Look:
     distinct: int
     notes: dict[str, str]
     target: bool
+    rows: int
 
     @classmethod
-    def at(cls, table: pa.Table, field: pa.Field, target: str | None) -> Look:
-        """Look at a column of a clean table."""
+    def at(cls, table: pa.Table, field: pa.Field, target: str | None, rows: int | None = None) -> Look:
+        """Look at a column of a clean table, which is a sample of so many rows (None: all there are)."""
         cells = table.column(field.name).chunk(0)
         plain = _plain(cells)
         known = storage_type(storage_name(plain.type)) is not None and not pt.is_null(plain.type)
@@ -53,7 +55,8 @@ class Look:
             if key.startswith(b"augment.")
         }
         present = plain if plain.null_count == 0 else plain.drop_null()
-        return cls(field.name, cells, present, distinct, notes, field.name == target)
+        whole = max(rows or 0, len(cells))
+        return cls(field.name, cells, present, distinct, notes, field.name == target, whole)
 
     @property
     def all_distinct(self) -> bool:
@@ -71,6 +74,8 @@ class Look:
             why = f"{NO_CELLS} ({why})"
         elif self.distinct == 1:
             why = f"{why}; constant"
+        if self.rows > len(self.cells):
+            why = f"{why}; by {len(self.cells):,} of {self.rows:,} rows"
         note = self.notes.get("note")
         return {
             "name": self.name,

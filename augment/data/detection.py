@@ -21,13 +21,14 @@ __all__ = ["detect_schema", "schema_warnings"]
 _FEWEST_ROWS = 2
 
 
-def detect_schema(table: pa.Table, *, target: str | None = None) -> Schema:
+def detect_schema(table: pa.Table, *, target: str | None = None, rows: int | None = None) -> Schema:
     """Return a schema that describes a table; each column's `why` explains the choice.
 
     Args:
         table: The training data, at least two rows.
         target: The column that downstream models predict. Its whole numbers, if at most 20, are
             categories.
+        rows: How many rows the table is a sample of; None: it is the whole.
 
     Raises:
         ColumnNotFoundError: There is no column `target`.
@@ -39,7 +40,7 @@ def detect_schema(table: pa.Table, *, target: str | None = None) -> Schema:
     if table.num_rows < _FEWEST_ROWS:
         rule = f"must be at least {_FEWEST_ROWS} to learn from"
         raise SchemaError.of("rows", rule, table.num_rows, "Give more rows of data")
-    columns = tuple(detect_column(Look.at(table, field, target)) for field in table.schema)
+    columns = tuple(detect_column(Look.at(table, field, target, rows)) for field in table.schema)
     return Schema(columns=columns, pandas_metadata=_pandas_metadata(table, columns))
 
 

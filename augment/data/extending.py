@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
-from augment.data.category import MAX_LEVELS, level_type
+from augment.data.category import MAX_LEVELS, LevelCounts, level_type
+from augment.data.cleaning import one_chunk
 from augment.data.codec import Codec
 from augment.data.schema import IdentifierColumn, Schema, TextColumn
 from augment.data.storage import result_type
@@ -15,10 +15,12 @@ from augment.data.tables import CategoryTable, ColumnTable, EncodingTables
 from augment.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["extended_codec"]
+__all__ = ["extended_codec", "recounted", "require_same_columns", "widened_codec"]
 
 
 def extended_codec(codec: Codec, table: pa.Table, schema: Schema) -> Codec:
@@ -35,24 +37,58 @@ def extended_codec(codec: Codec, table: pa.Table, schema: Schema) -> Codec:
     Raises:
         SchemaError: It has other columns.
     """
-    before, now = _learnt(codec.schema), _learnt(schema)
+    require_same_columns(codec.schema, schema)
+    types = {column.name: result_type(column) for column in schema.columns}
+    levels = {
+        one.column: LevelCounts.of(one_chunk(table.column(one.column).cast(level_type(types[one.column]))))
+        for one in codec.tables.columns
+        if isinstance(one, CategoryTable)
+    }
+    wider = widened_codec(codec, levels, schema)
+    encoded, _ = wider.encode(table)
+    return recounted(wider, [np.bincount(column) for column in encoded.tokens.T], anew=False)
+
+
+def widened_codec(codec: Codec, levels: Mapping[str, LevelCounts], schema: Schema) -> Codec:
+    """Return the codec with new categories after the known ones, none of them counted yet.
+
+    Args:
+        codec: Of the earlier records.
+        levels: The categories of new ones, by column.
+        schema: Theirs, of the same columns.
+    """
+    tables = [
+        _with_new_levels(one, levels[one.column]) if isinstance(one, CategoryTable) else one
+        for one in codec.tables.columns
+    ]
+    return Codec(schema, EncodingTables(columns=tuple(tables)))
+
+
+def recounted(codec: Codec, counts: Sequence[NDArray[np.int64]], *, anew: bool) -> Codec:
+    """Return the codec with the counts of its tokens in records that it encoded.
+
+    Args:
+        codec: The codec.
+        counts: How often each token of each column was there, in the layout's order.
+        anew: Whether they take the place of the counts there are, or are added to them.
+    """
+    places = {name: place for place, name in enumerate(codec.layout.names)}
+    tables = [_counted(one, counts[places[one.column]], anew=anew) for one in codec.tables.columns]
+    return Codec(codec.schema, EncodingTables(columns=tuple(tables)))
+
+
+def require_same_columns(earlier: Schema, schema: Schema) -> None:
+    """Refuse a schema whose columns that are learnt are not those of before.
+
+    Raises:
+        SchemaError: They are others.
+    """
+    before, now = _learnt(earlier), _learnt(schema)
     if before != now:
         wanted = next((pair for pair in before if pair not in now), None)
         other = next((pair for pair in now if pair not in before), "another order")
         rule = f"must be those that the model knows, in their order, {wanted or before} among them"
         raise SchemaError.of("columns", rule, other, "Train a new model, without --from")
-    types = {column.name: result_type(column) for column in schema.columns}
-    tables = [
-        _with_new_levels(one, table.column(one.column), types[one.column])
-        if isinstance(one, CategoryTable)
-        else one
-        for one in codec.tables.columns
-    ]
-    wider = Codec(schema, EncodingTables(columns=tuple(tables)))
-    encoded, _ = wider.encode(table)
-    places = {name: place for place, name in enumerate(wider.layout.names)}
-    counted = [_counted(one, encoded.tokens[:, places[one.column]]) for one in tables]
-    return Codec(schema, EncodingTables(columns=tuple(counted)))
 
 
 def _learnt(schema: Schema) -> list[tuple[str, str]]:
@@ -63,12 +99,10 @@ def _learnt(schema: Schema) -> list[tuple[str, str]]:
     ]
 
 
-def _with_new_levels(table: CategoryTable, column: pa.ChunkedArray, storage: pa.DataType) -> CategoryTable:
+def _with_new_levels(table: CategoryTable, found: LevelCounts) -> CategoryTable:
     """Add levels after those that are known, most frequent first; past 5,000 they share the last token."""
-    found = pc.value_counts(column.cast(level_type(storage)).drop_null())
     known = set(table.levels)
-    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-    new = sorted((pair for pair in pairs if pair[0] not in known), key=lambda pair: (-pair[1], pair[0]))
+    new = [pair for pair in found.ranked() if pair[0] not in known]
     if not new:
         return table
     room = 0 if table.rare_counts else max(0, MAX_LEVELS - len(table.levels))
@@ -88,7 +122,7 @@ def _with_new_levels(table: CategoryTable, column: pa.ChunkedArray, storage: pa.
     )
 
 
-def _counted(table: ColumnTable, tokens: NDArray[np.int32]) -> ColumnTable:
-    more = np.bincount(tokens, minlength=len(table.counts))
-    counts = tuple(int(one) for one in np.array(table.counts, np.int64) + more)
-    return table.model_copy(update={"counts": counts})
+def _counted(table: ColumnTable, found: NDArray[np.int64], *, anew: bool) -> ColumnTable:
+    counts = np.zeros(len(table.counts), np.int64) if anew else np.array(table.counts, np.int64)
+    counts[: len(found)] += found
+    return table.model_copy(update={"counts": tuple(counts.tolist())})

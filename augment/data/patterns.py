@@ -25,7 +25,7 @@ class FoundPattern:
     start: int = 0
 
 
-def find_pattern(texts: pa.Array, *, forced: bool) -> FoundPattern | None:
+def find_pattern(texts: pa.Array, *, forced: bool, rows: int | None = None) -> FoundPattern | None:
     """Return the pattern of distinct texts, or None where they have none.
 
     Texts of one prefix and suffix around a number that fills at least a tenth of its range count up,
@@ -34,9 +34,10 @@ def find_pattern(texts: pa.Array, *, forced: bool) -> FoundPattern | None:
     Args:
         texts: Distinct texts, none null.
         forced: Find one even for texts of several lengths: that of the most frequent length.
+        rows: How many texts they are a sample of; None: they are all.
     """
     values = texts.to_pylist()
-    if (numbered := _numbered(values)) is not None:
+    if (numbered := _numbered(values, rows or len(values))) is not None:
         return numbered
     lengths = np.asarray(pc.utf8_length(texts))
     common = int(np.argmax(np.bincount(lengths)))
@@ -46,7 +47,7 @@ def find_pattern(texts: pa.Array, *, forced: bool) -> FoundPattern | None:
     return FoundPattern("".join(_position(chars) for chars in map(set, zip(*chosen, strict=True))))
 
 
-def _numbered(values: list[str]) -> FoundPattern | None:
+def _numbered(values: list[str], rows: int) -> FoundPattern | None:
     matches = [_NUMBERED.match(value) for value in values]
     parts = [match.groups() for match in matches if match]
     if len(parts) < len(values) or len({(head, tail) for head, _, tail in parts}) > 1:
@@ -54,7 +55,7 @@ def _numbered(values: list[str]) -> FoundPattern | None:
     numbers = [int(digits) for _, digits, _ in parts]
     widths = {len(digits) for _, digits, _ in parts}
     padded = len(widths) == 1
-    if max(numbers) - min(numbers) > _DENSE * len(numbers) or not (padded or _unpadded(parts)):
+    if max(numbers) - min(numbers) > _DENSE * rows or not (padded or _unpadded(parts)):
         return None
     head, _, tail = parts[0]
     return FoundPattern(f"{escape(head)}{'0' * min(widths)}{escape(tail)}", max(numbers) + 1)

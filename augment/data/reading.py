@@ -16,6 +16,7 @@ from augment.data.csv_declared import declared_column
 from augment.data.csv_text import read_csv_text
 from augment.data.csv_typing import TypedColumn, cells_of, type_column
 from augment.data.image_folder import read_image_folder
+from augment.data.parquet_parts import ParquetParts
 from augment.errors import DataFileError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from augment.data.schema import Schema
 
-__all__ = ["DEFAULT_MISSING", "read_table"]
+__all__ = ["DEFAULT_MISSING", "is_parquet", "read_table"]
 
 DEFAULT_MISSING = (
     "",
@@ -55,7 +56,7 @@ _REFUSED = {_ZIP: "an Excel workbook or zip archive", b"\xd0\xcf\x11\xe0": "an E
 def read_table(
     path: Path | str, *, missing: Sequence[str] = DEFAULT_MISSING, schema: Schema | None = None
 ) -> pa.Table:
-    """Read a data file or a folder of images; its content, not its name, says which format it has.
+    """Read a data file, a folder of Parquet parts or one of images; its content says which format it has.
 
     CSV files may be gzipped and separated by comma, semicolon, tab or bar. Their columns are typed by
     all of their cells; what the text said beyond values (the format of dates) is kept in the fields'
@@ -79,9 +80,20 @@ def read_table(
     return clean_table(table, error=DataFileError, context=str(path))
 
 
+def is_parquet(path: Path) -> bool:
+    """Return whether it is a Parquet file, or a directory of parts.
+
+    Raises:
+        DataFileError: It is not there, or cannot be read.
+    """
+    if path.is_dir():
+        return any(path.glob("*.parquet"))
+    return path.suffix == ".parquet" or _magic(path).startswith(b"PAR1")
+
+
 def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Table]:
     if path.is_dir():
-        return lambda path, _missing, _schema: read_image_folder(path)
+        return _read_directory
     magic = _magic(path)
     if (arrays := _array_reader(path, magic)) is not None:
         return lambda path, _missing, _schema: arrays(path)
@@ -123,6 +135,10 @@ def _magic(path: Path) -> bytes:
             return file.read(8)
     except OSError as exc:
         raise DataFileError.of("file", "must be readable", str(exc), context=str(path)) from exc
+
+
+def _read_directory(path: Path, _missing: Sequence[str], _schema: Schema | None) -> pa.Table:
+    return ParquetParts.open(path).read() if is_parquet(path) else read_image_folder(path)
 
 
 def _read_parquet(path: Path, _missing: Sequence[str], _schema: Schema | None) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augment.models.autoencoder import Autoencoder, AutoencoderOptions
-from augment.models.batch import Batch, LossParts
+from augment.models.batch import Batch, LossParts, Records
 from augment.models.denoiser import Denoiser, DenoiserOptions, Prediction
 from augment.models.distribution import Best, Noise, RecordDistribution
 from augment.models.flow import LatentFlow
@@ -37,6 +37,7 @@ __all__ = [
     "Prediction",
     "Prior",
     "RecordDistribution",
+    "Records",
     "Spoiling",
     "StandardNormal",
     "Trainable",

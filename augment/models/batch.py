@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -14,7 +14,24 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Encoded
 
-__all__ = ["Batch", "LossParts"]
+__all__ = ["Batch", "LossParts", "Records"]
+
+
+class Records(Protocol):
+    """Encoded records that training gathers batches from, wherever they are."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where their batches are."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def to(self, device: torch.device) -> Records:
+        """Return the same records, their batches on `device`."""
+
+    def rows(self, index: Tensor) -> Batch:
+        """Gather the records at `index` (int64, shape (M,))."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,11 @@ class Batch:
             torch.tensor(encoded.residuals, dtype=torch.float32),
             torch.tensor(encoded.arrays, dtype=torch.float32),
         )
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.tokens.device
 
     def to(self, device: torch.device) -> Batch:
         """Return the records on `device`."""

@@ -20,15 +20,15 @@ from augment.bundle import (
     require_publishable,
 )
 from augment.bundle.limits import GRAPH_SUFFIX, NAME_PATTERN
-from augment.data import Codec, conform
-from augment.data.extending import extended_codec
-from augment.errors import BundleError, NotFoundError, RequestError, SchemaError
+from augment.data import LargeTable, conform
+from augment.data.codec import modelled
+from augment.errors import BundleError, NotFoundError, RequestError, SchemaError, TrainingError
 from augment.models import Batch
 from augment.models.marginals import Marginals
 from augment.training import processes
 from augment.training.exported import export_graphs
-from augment.training.fingerprint import data_sha256
 from augment.training.judged import judged_samples
+from augment.training.prepared import Prepared, prepared_large, prepared_table
 from augment.training.privacy import Mechanism, private_settings, require_privacy, spent
 from augment.training.progress import Progress, Watcher
 from augment.training.run_dir import RunDirectory, versions
@@ -38,12 +38,14 @@ from augment.training.weights import WarmStart, weights_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from augment.data import Encoded, Layout, Schema
+    from augment.data import Codec, Encoded, Layout, Schema
+    from augment.data.record_file import RecordFile
     from augment.training.config import TrainConfig
     from augment.training.judged import Judge
 
@@ -51,7 +53,7 @@ __all__ = ["build_bundle", "draft_of", "report_of"]
 
 
 def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
-    table: pa.Table,
+    table: pa.Table | LargeTable,
     schema: Schema,
     config: TrainConfig,
     *,
@@ -68,7 +70,8 @@ def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
     held-out ones, which only decide when to stop.
 
     Args:
-        table: The records; it must fit `schema`.
+        table: The records; they must fit `schema`. Those of a `LargeTable` are read from disk, encoded to a
+            file beside the run, and trained on from there; what needs many at once is shown a sample.
         schema: Their columns.
         config: How to train.
         name: The bundle's name.
@@ -99,7 +102,7 @@ def build_bundle(  # noqa: PLR0913 - what a bundle is made of, and how
         if not processes.is_first():
             run_dir, watcher, judge = None, None, None
         making = _Making(name, config, device, out, Runs.of(run_dir), watcher or Watcher(), judge)
-        return making.bundle(conform(table, schema), schema, start)
+        return making.bundle(table, schema, start)
 
 
 @dataclass(frozen=True)
@@ -114,35 +117,58 @@ class _Making:
     watcher: Watcher
     judge: Judge | None
 
-    def bundle(self, table: pa.Table, schema: Schema, start: Path | str | None) -> Path:
+    def bundle(self, table: pa.Table | LargeTable, schema: Schema, start: Path | str | None) -> Path:
         """Encode, train and publish a table; returns the bundle's directory."""
         started = time.monotonic()
-        _require_rows(table)
-        self.watcher.on_stage(f"encoding {table.num_rows:,} rows")
+        if isinstance(table, LargeTable):
+            rows = table.rows
+            _require_one_process()
+        else:
+            table = conform(table, schema)
+            rows = table.num_rows
+        _require_rows(rows)
+        _require_columns(schema)
         warm = WarmStart.of(open_bundle(start)) if start is not None else None
-        codec = Codec.fit(table, schema) if warm is None else extended_codec(warm.codec, table, schema)
-        encoded, _ = codec.encode(table)
-        _require_columns(codec.layout)
-        require_privacy(self.config, len(encoded.tokens), start=warm.digest if warm is not None else None)
+        require_privacy(self.config, rows, start=warm.digest if warm is not None else None)
         require_publishable(self.out)
-        data_hash = data_sha256(codec, encoded)
-        run = self._run(data_hash, schema, warm)
+        with self._prepared(table, schema, warm) as records:
+            return self._made(records, warm, started)
+
+    def _prepared(
+        self, table: pa.Table | LargeTable, schema: Schema, warm: WarmStart | None
+    ) -> AbstractContextManager[Prepared]:
+        if isinstance(table, LargeTable):
+            parent = None if self.runs is None else self.runs.directory or self.runs.parent or Path("runs")
+            return prepared_large(table, schema, self.config, warm, parent, self.watcher.on_stage)
+        self.watcher.on_stage(f"encoding {table.num_rows:,} rows")
+        return prepared_table(table, schema, self.config, warm)
+
+    def _made(self, records: Prepared, warm: WarmStart | None, started: float) -> Path:
+        """Train and publish."""
+        codec = records.codec
         try:
-            novelty = codec.novelty(table) if warm is not None else None
-            trained = _train(encoded, codec.layout, self.config, (self.watcher, run, warm), novelty)
+            run = self._run(records.data_sha256, codec.schema, warm)
+        except TrainingError:  # the run directory is not for these records
+            records.finish()
+            raise
+        try:
+            novelty = records.novelty() if warm is not None else None
+            trained = _train(records.records, codec.layout, self.config, (self.watcher, run, warm), novelty)
             if not processes.is_first():
                 return Path(processes.said_by_first(""))
             whole = _whole(trained, models_of(self.config, codec.layout))
-            quality = self._quality(trained, table, codec, whole=whole)
+            quality = self._quality(trained, records, whole=whole)
             self.watcher.on_stage("exporting")
             seconds = time.monotonic() - started
-            report = report_of(trained, self.config, len(encoded.tokens), codec.layout, self.device, seconds)
-            draft = draft_of(trained, codec, encoded, self.config, report, quality)
+            report = report_of(trained, self.config, records.rows, codec.layout, self.device, seconds)
+            draft = draft_of(trained, codec, records.examples, self.config, report, quality)
             continues = warm.digest if warm is not None else None
-            known = data_hash if self.config.privacy is None else None
+            known = records.data_sha256 if self.config.privacy is None else None
             path = self._publish(run, replace(draft, data_sha256=known, continues=continues))
-            if run is not None and whole:
-                run.finish()
+            if whole:
+                records.finish()
+                if run is not None:
+                    run.finish()
             return Path(processes.said_by_first(str(path)))
         finally:
             if run is not None:
@@ -157,9 +183,7 @@ class _Making:
         identity = Identity(self.name, data_hash, self.device, settings)
         return open_run(self.runs, identity, self.config, schema, self.watcher.on_stage)
 
-    def _quality(
-        self, trained: dict[str, Trained], table: pa.Table, codec: Codec, *, whole: bool
-    ) -> dict[str, float]:
+    def _quality(self, trained: dict[str, Trained], records: Prepared, *, whole: bool) -> dict[str, float]:
         """Return what is known of the models; where training was stopped, samples are not judged.
 
         Nothing, where training was private: these are figures about records.
@@ -170,8 +194,8 @@ class _Making:
         if self.judge is not None and whole:
             self.watcher.on_stage("judging samples")
             finished = [one.finished for one in trained.values()]
-            stop = self.watcher.wants_stop
-            quality |= judged_samples(self.judge, table, codec, finished, self.config, stop=stop)
+            stop, shown = self.watcher.wants_stop, records.shown()
+            quality |= judged_samples(self.judge, shown, records.codec, finished, self.config, stop=stop)
         return quality
 
     def _publish(self, run: RunDirectory | None, draft: BundleDraft) -> Path:
@@ -188,7 +212,7 @@ def _whole(trained: dict[str, Trained], wanted: tuple[str, ...]) -> bool:
 
 
 def _train(
-    encoded: Encoded,
+    encoded: Encoded | RecordFile,
     layout: Layout,
     config: TrainConfig,
     around: tuple[Watcher, RunDirectory | None, WarmStart | None],
@@ -262,13 +286,19 @@ def _require_name(name: str) -> None:
         raise RequestError.of("name", rule, name)
 
 
-def _require_rows(table: pa.Table) -> None:
-    if table.num_rows < 2:  # noqa: PLR2004 - one to train on, one to judge by
-        raise SchemaError.of("rows", "must be at least 2 to train", table.num_rows, "Give more records")
+def _require_rows(rows: int) -> None:
+    if rows < 2:  # noqa: PLR2004 - one to train on, one to judge by
+        raise SchemaError.of("rows", "must be at least 2 to train", rows, "Give more records")
 
 
-def _require_columns(layout: Layout) -> None:
-    if not layout.names:
+def _require_one_process() -> None:
+    if processes.count() > 1:
+        rule = "must be 1 where records are read from disk"
+        raise RequestError.of("processes", rule, processes.count(), "Train without torchrun, or in memory")
+
+
+def _require_columns(schema: Schema) -> None:
+    if not modelled(schema):
         remedy = "Identifiers and free text are never learnt; give a column a kind in the schema"
         raise SchemaError.of("columns", "must have one that can be learnt", "none", remedy)
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from augment.models.batch import Batch
 from augment.training import processes
 from augment.training.averaging import BestWeights, WeightAverage
 from augment.training.batch_order import BatchOrder
+from augment.training.block_order import BlockOrder
+from augment.training.choosing import MOST_SHUFFLED
 from augment.training.flat_weights import FlatWeights
 from augment.training.private_gradients import PrivateGradients
 from augment.training.progress import Progress
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from augment.models.batch import Batch
+    from augment.models.batch import Records
     from augment.models.trainable import Trainable
     from augment.training.checkpoints import ModelCheckpoints
     from augment.training.privacy import Mechanism
@@ -84,7 +87,7 @@ class FitRun:
         history: The epochs so far.
     """
 
-    def __init__(self, model: Trainable, train: Batch, options: FitOptions) -> None:
+    def __init__(self, model: Trainable, train: Records, options: FitOptions) -> None:
         self.model = model.train()
         self.options = options
         self.step = self.epoch = 0
@@ -95,15 +98,17 @@ class FitRun:
         self._train = train
         self._sums: dict[str, Tensor] = {}
         self._seconds, self._since = 0.0, time.monotonic()
-        self._generator = torch.Generator(device=train.tokens.device).manual_seed(options.seed)
+        self._generator = torch.Generator(device=train.device).manual_seed(options.seed)
         self._private: PrivateGradients | None = None
-        self._order: BatchOrder | PoissonOrder
+        self._order: BatchOrder | BlockOrder | PoissonOrder
         if options.mechanism is None:
-            self._order = BatchOrder(len(train), options.schedule.batch_size, self._generator)
+            large = len(train) > MOST_SHUFFLED and not isinstance(train, Batch)
+            order = BlockOrder if large else BatchOrder
+            self._order = order(len(train), options.schedule.batch_size, self._generator)
         else:
             self._private = PrivateGradients(model, options.mechanism, len(train))
-            self._order = PoissonOrder(len(train), options.mechanism.sample_rate, train.tokens.device)
-        self._noise = self._generator if processes.count() == 1 else torch.Generator(train.tokens.device)
+            self._order = PoissonOrder(len(train), options.mechanism.sample_rate, train.device)
+        self._noise = self._generator if processes.count() == 1 else torch.Generator(train.device)
         self._loss = processes.loss_of(self.model)
         self._optimizer = torch.optim.AdamW(
             [self._weights.all], lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
@@ -148,11 +153,11 @@ class FitRun:
     def losses(self) -> dict[str, float]:
         """Return the means, over the steps of this epoch, of the loss (`total`) and its parts."""
         means = {name: float(total) / self.epoch_steps_done for name, total in self._sums.items()}
-        return processes.averaged(means, self._train.tokens.device)
+        return processes.averaged(means, self._train.device)
 
     def wants_stop(self) -> bool:
         """Whether somebody wants to stop, in any process."""
-        return processes.any_of(self.options.wants_stop(), self._train.tokens.device)
+        return processes.any_of(self.options.wants_stop(), self._train.device)
 
     def close_epoch(self, losses: dict[str, float], heldout_loss: float) -> Progress:
         """Take in an epoch's losses; returns what there is to tell of it."""
@@ -188,7 +193,7 @@ class FitRun:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the state of another run of the same model, data and options."""
-        device = self._train.tokens.device
+        device = self._train.device
         self.step, self.epoch = state["step"], state["epoch"]
         self._seconds, self._since = state["seconds"], time.monotonic()
         self._sums = {name: part.to(device) for name, part in state["sums"].items()}

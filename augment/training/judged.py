@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from augment.training.in_memory import engine_of, sample
-from augment.training.split import split_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import pyarrow as pa
 
     from augment.data import Codec
     from augment.training.config import TrainConfig
@@ -25,7 +24,7 @@ _MOST_ROWS = 20_000
 
 def judged_samples(
     judge: Judge,
-    table: pa.Table,
+    shown: tuple[pa.Table, pa.Table],
     codec: Codec,
     finished: list[Finished],
     config: TrainConfig,
@@ -36,14 +35,13 @@ def judged_samples(
 
     Args:
         judge: Told training rows, held-out rows and synthetic ones, returns figures by name.
-        table: All records; those that were held out of training are held out here.
+        shown: Records that were trained on, and all that were held out.
         codec: Their encoding.
         finished: The trained models.
         config: How they were trained.
         stop: Asked before each sampler whether to leave it and the rest out.
     """
-    split = split_rows(table.num_rows, config.holdout, config.seed)
-    train, heldout = (table.take(pa.array(rows.numpy())) for rows in (split.train, split.heldout))
+    train, heldout = shown
     engine = engine_of(codec, finished, config.block_rows)
     samplers = [*engine.stepwise, *(sampler for one in finished for sampler in one.samplers)]
     rows = min(train.num_rows, _MOST_ROWS)

@@ -17,7 +17,7 @@ from augment.training import processes
 from augment.training.fit_run import FitOptions, FitRun
 
 if TYPE_CHECKING:
-    from augment.models.batch import Batch
+    from augment.models.batch import Batch, Records
     from augment.models.trainable import Trainable
     from augment.training.progress import Progress
 
@@ -57,7 +57,7 @@ class FitReport:
     mechanism: dict[str, float] | None = None
 
 
-def fit(model: Trainable, train: Batch, heldout: Batch, options: FitOptions) -> FitReport:
+def fit(model: Trainable, train: Records, heldout: Batch, options: FitOptions) -> FitReport:
     """Train `model` in place; it ends with the averaged weights of the epoch best on held-out rows.
 
     Where there are checkpoints, it goes on from the newest.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PoissonOrder", "secret_normal", "secret_uniform"]
 
+_ROWS_AT_ONCE = 2**20
+
 
 def secret_uniform(count: int) -> Tensor:
     """Return numbers from U(0, 1), neither end among them: float64, (count,)."""
@@ -47,8 +49,11 @@ class PoissonOrder:
 
     def following(self) -> Tensor:
         """Return the row numbers of the next batch: int64."""
-        chosen = secret_uniform(self._rows) < self._sample_rate
-        return chosen.nonzero().squeeze(1).to(self._device)
+        found = []
+        for start in range(0, self._rows, _ROWS_AT_ONCE):
+            chosen = secret_uniform(min(_ROWS_AT_ONCE, self._rows - start)) < self._sample_rate
+            found.append(chosen.nonzero().squeeze(1) + start)
+        return torch.cat(found).to(self._device)
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing."""

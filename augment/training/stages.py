@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from augment.training.choosing import choose_rows
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from augment.models import Records
+
+    Stages = tuple[tuple[int, ...], ...]
 
 __all__ = ["choose_stages", "mutual_information", "stages_in_turn"]
 
@@ -15,7 +21,7 @@ _ROWS = 10_000
 _MOST_COLUMNS = 200
 
 
-def choose_stages(tokens: Tensor, *, stages: int, generator: torch.Generator) -> tuple[tuple[int, ...], ...]:
+def choose_stages(records: Records, columns: int, *, stages: int, generator: torch.Generator) -> Stages:
     """Share columns out to stages, so that those of one stage tell little of one another.
 
     Columns of a stage are drawn as independent given a latent vector. Greedy: the column that tells most of
@@ -23,19 +29,18 @@ def choose_stages(tokens: Tensor, *, stages: int, generator: torch.Generator) ->
     Beyond 200 columns, where pairs are too many, in turn.
 
     Args:
-        tokens: Of training rows, shape (N, C).
+        records: The training rows.
+        columns: How many token columns they have.
         stages: How many; no more than columns.
         generator: Draws the rows that are looked at, 10,000 at most.
 
     Returns:
         The columns of each stage, ascending; no stage is empty.
     """
-    columns = tokens.shape[1]
     count = max(1, min(stages, columns))
     if columns > _MOST_COLUMNS:
         return stages_in_turn(columns, count)
-    rows = torch.randperm(len(tokens), generator=generator)[:_ROWS]
-    told = mutual_information(tokens[rows])
+    told = mutual_information(records.rows(choose_rows(len(records), _ROWS, generator)).tokens)
     members: list[list[int]] = [[] for _ in range(count)]
     for column in sorted(range(columns), key=lambda i: (-float(told[i].sum()), i)):
         costs = [(float(told[column, stage].sum()), len(stage)) for stage in members]
@@ -43,7 +48,7 @@ def choose_stages(tokens: Tensor, *, stages: int, generator: torch.Generator) ->
     return tuple(tuple(sorted(stage)) for stage in members)
 
 
-def stages_in_turn(columns: int, stages: int) -> tuple[tuple[int, ...], ...]:
+def stages_in_turn(columns: int, stages: int) -> Stages:
     """Share columns out without a look at the records: the first to the first stage, and so on."""
     count = max(1, min(stages, columns))
     return tuple(tuple(range(stage, columns, count)) for stage in range(count))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from augment.data.layout import Encoded
 from augment.errors import NothingLearntError, RequestError, TrainingError
 from augment.models import Batch
 from augment.training import processes
@@ -19,7 +20,8 @@ from augment.training.progress import Progress
 from augment.training.recipes import RECIPES, Finished, Recipe
 from augment.training.resolved import resolved_settings
 from augment.training.sizing import schedule_for
-from augment.training.split import split_rows
+from augment.training.split import heldout_rows, split_rows
+from augment.training.stored_records import StoredRecords, in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from augment.data.layout import Encoded, Layout
-    from augment.models import Trainable
+    from augment.data.layout import Layout
+    from augment.data.record_file import RecordFile
+    from augment.models import Records, Trainable
     from augment.training.checkpoints import Checkpoints, ModelCheckpoints
     from augment.training.config import TrainConfig
     from augment.training.progress import Watcher
@@ -57,7 +60,7 @@ class Trained:
 
 
 def train_models(
-    encoded: Encoded,
+    encoded: Encoded | RecordFile,
     layout: Layout,
     config: TrainConfig,
     watcher: Watcher,
@@ -70,7 +73,8 @@ def train_models(
     """Train each model that `config` names on the same rows, judged by the same held-out rows.
 
     Args:
-        encoded: The records.
+        encoded: The records, in memory or in a file, from which each batch is then read. What needs many of
+            them at once, as a prior does, is shown 100,000 of those in a file.
         layout: Their shape.
         config: How to train.
         watcher: Is told of stages and epochs.
@@ -78,8 +82,8 @@ def train_models(
             either trained on or held out, however often it counts.
         start: Weights to go on from; None: models begin with random ones.
         checkpoints: Where states are kept, and what is taken up from; None: nowhere.
-        novelty: How far records lie outside an encoding that was made from others, shape (rows,); None: of
-            these very records.
+        novelty: How far held-out records lie outside an encoding that was made from others, `Codec.novelty`,
+            in their order; None: it was made from these very records.
 
     Returns:
         By the name of the recipe: `denoiser` gives a `maker` as well, where there are no arrays. Where the
@@ -93,17 +97,15 @@ def train_models(
         NothingLearntError: The first model was stopped before its first step.
     """
     device = choose_device(config)
-    config = private_settings(config, len(encoded.tokens))
-    split = split_rows(len(encoded.tokens), config.holdout, config.seed)
-    records = Batch.from_encoded(encoded)
-    train, heldout = (records.rows(_repeated(rows, repeats)) for rows in (split.train, split.heldout))
-    outside = np.zeros(len(records)) if novelty is None else novelty
-    unlearnt = outside[_repeated(split.heldout, repeats).numpy()]
+    rows = len(encoded.tokens) if isinstance(encoded, Encoded) else len(encoded)
+    config = private_settings(config, rows)
+    records, train, heldout = _shares(encoded, rows, config, repeats)
+    unlearnt = np.zeros(len(heldout)) if novelty is None else novelty
     trained: dict[str, Trained] = {}
     recipes = _recipes(config, layout)
-    mechanism = plan_mechanism(config, len(recipes), len(encoded.tokens))
+    mechanism = plan_mechanism(config, len(recipes), rows)
     if mechanism is not None:
-        require_privacy(config, len(encoded.tokens), start=start.digest if start is not None else None)
+        require_privacy(config, rows, start=start.digest if start is not None else None)
         _require_records_alone(repeats)
         train = records  # a split hangs on the number of records: one more would change who is trained on
         watcher.on_stage(f"private: noise of {mechanism.noise_multiplier:.3g} times the longest gradient")
@@ -129,6 +131,21 @@ def train_models(
 def models_of(config: TrainConfig, layout: Layout) -> tuple[str, ...]:
     """Return the names of the models that `train_models` gives if nobody stops it."""
     return tuple(recipe.name for recipe in _recipes(config, layout))
+
+
+def _shares(
+    encoded: Encoded | RecordFile, rows: int, config: TrainConfig, repeats: NDArray[np.int64] | None
+) -> tuple[Records, Records, Batch]:
+    """Return all records, those to train on, and those held out."""
+    if isinstance(encoded, Encoded):
+        split = split_rows(rows, config.holdout, config.seed)
+        records = Batch.from_encoded(encoded)
+        train, heldout = (records.rows(_repeated(side, repeats)) for side in (split.train, split.heldout))
+        return records, train, heldout
+    if repeats is not None:
+        raise RequestError.of("repeats", "must be left out with records in a file", f"{len(repeats)} of them")
+    stored, held = StoredRecords(encoded), heldout_rows(rows, config.holdout, config.seed)
+    return stored, stored.but(held), stored.rows(held)
 
 
 def _can_be_used(recipe: Recipe, layout: Layout, config: TrainConfig) -> bool:
@@ -173,7 +190,7 @@ def _train(
     recipe: Recipe,
     layout: Layout,
     config: TrainConfig,
-    data: tuple[Batch, Batch, NDArray[np.float64], torch.device],
+    data: tuple[Records, Batch, NDArray[np.float64], torch.device],
     around: tuple[Watcher, ModelCheckpoints | None, WarmStart | None],
     mechanism: Mechanism | None,
 ) -> Trained:
@@ -221,6 +238,6 @@ def _train(
     if checkpoints is not None and before is None and report.stopped != "interrupted":
         epochs = [asdict(epoch) for epoch in history]
         checkpoints.save_trained({"model": model.state_dict(), "report": asdict(report), "history": epochs})
-    finished = recipe.finish(model, layout, train, config)
+    finished = recipe.finish(model, layout, in_memory(train, config.seed), config)
     quantiles = score_quantiles(finished.graphs, heldout, novelty) if mechanism is None else None
     return Trained(model, finished, report, quantiles, {**resolved, **finished.resolved})

@@ -326,8 +326,9 @@ def test_parquet_and_arrow_files_are_checked(tmp_path: Path) -> None:
         read_table(tmp_path / "i.parquet")
     with pytest.raises(DataFileError, match="must exist"):
         read_table(tmp_path / "none.csv")
+    (tmp_path / "folder").mkdir()
     with pytest.raises(DataFileError, match="a directory"):
-        read_table(tmp_path)
+        read_table(tmp_path / "folder")
 
 
 def test_arrow_streams_are_read(tmp_path: Path) -> None:

@@ -14,16 +14,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import torch
 
 from augment.bundle import open_bundle
-from augment.data import detect_schema
+from augment.data import LargeTable, detect_schema
+from augment.data.record_file import RecordWriter
 from augment.training import Runs, TrainConfig, Watcher, build_bundle
 from augment.training.fit_run import FitRun
 from tests.records import every_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
 
 CONFIG = TrainConfig.model_validate(
     {
@@ -78,7 +82,7 @@ class Stages(Watcher):
         self._moments.pass_by()
 
 
-def train(root: Path, deadly: int | None) -> None:
+def train(root: Path, deadly: int | None, *, large: bool) -> None:
     """Train in this process; write how much happened."""
     moments = Moments(root, deadly)
     moments.before(os, "fsync")
@@ -87,20 +91,27 @@ def train(root: Path, deadly: int | None) -> None:
     moments.before(Path, "rename")
     moments.before(Path, "unlink")
     moments.before(FitRun, "take_step")
-    table = every_kind().select(COLUMNS)
+    moments.before(RecordWriter, "append")
+    records = every_kind().select(COLUMNS)
+    table: pa.Table | LargeTable = records
+    if large:
+        path = root.parent / "records.parquet"
+        if not path.exists():
+            pq.write_table(records, path, row_group_size=30)
+        table = LargeTable.open(path)
     runs = Runs(parent=root / "runs", every_s=0.0)
-    schema = detect_schema(table, target="class")
+    schema = detect_schema(records, target="class")
     build_bundle(table, schema, CONFIG, name="x", out=root / "models", run_dir=runs, watcher=Stages(moments))
     moments.pass_by()
     (root / "seen").write_text(str(moments.seen))
 
 
-def in_a_child(root: Path, deadly: int | None) -> bool:
+def in_a_child(root: Path, deadly: int | None, *, large: bool) -> bool:
     """Train in a forked process; returns whether it came through."""
     child = os.fork()
     if child == 0:
         try:
-            train(root, deadly)
+            train(root, deadly, large=large)
         except BaseException as exc:  # noqa: BLE001 - told to the parent by the code
             print(repr(exc), file=sys.stderr, flush=True)  # noqa: T201 - for the test's message
             os._exit(1)
@@ -124,17 +135,17 @@ def ending(root: Path) -> dict[str, Any]:
         "versions": len(versions),
         "runs": len(lines),
         "epochs": [line.split(",")[:3] for line in lines[0][1:]],
-        "left": [str(path) for path in (root / "runs").rglob("*.pt*")],
+        "left": [str(path) for pattern in ("*.pt*", "encoded-*") for path in (root / "runs").rglob(pattern)],
     }
 
 
-def main(root: Path, kills: int, seed: int) -> None:
+def main(root: Path, kills: int, seed: int, *, large: bool) -> None:
     """Print the ending of an unbroken run, and of runs that were killed twice, at random moments.
 
     The first of them is killed the second time just after publishing.
     """
     torch.set_num_threads(1)
-    train(root / "whole", None)  # in this process, so that children find all modules loaded
+    train(root / "whole", None, large=large)  # in this process, so that children find all modules loaded
     total = int((root / "whole" / "seen").read_text())
     generator = random.Random(seed)  # noqa: S311 - a test's moments
     found: dict[str, Any] = {"whole": ending(root / "whole"), "killed": []}
@@ -143,13 +154,13 @@ def main(root: Path, kills: int, seed: int) -> None:
         first = generator.randint(1, total // 2)
         moments = [first, generator.randint(1, total - 1) if number else AFTER_PUBLISHING]
         started = time.monotonic()
-        deaths = sum(not in_a_child(place, moment) for moment in moments)
+        deaths = sum(not in_a_child(place, moment, large=large) for moment in moments)
         if not (place / "seen").exists():
-            assert in_a_child(place, None)
+            assert in_a_child(place, None, large=large)
         took = time.monotonic() - started
         found["killed"].append({"moments": moments, "deaths": deaths, "seconds": took, **ending(place)})
     print(json.dumps(found | {"total": total}))  # noqa: T201 - the program's result
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), large=sys.argv[4] == "large")

@@ -15,10 +15,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def endings(root: Path, *, kills: int, seed: int) -> dict[str, Any]:
-    """Return the ending of an unbroken run (`whole`) and of killed ones (`killed`)."""
+def endings(root: Path, *, kills: int, seed: int, large: bool = False) -> dict[str, Any]:
+    """Return the ending of an unbroken run (`whole`) and of killed ones (`killed`).
+
+    Records are in memory, or in a file (`large`).
+    """
     done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "tests.training.killing", str(root), str(kills), str(seed)],
+        [
+            sys.executable,
+            "-m",
+            "tests.training.killing",
+            str(root),
+            str(kills),
+            str(seed),
+            "large" if large else "",
+        ],
         env=environment(),
         capture_output=True,
         text=True,

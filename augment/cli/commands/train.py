@@ -99,6 +99,14 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Train on Parquet from disk in bounded memory; by itself where memory would get short.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
     dp_epsilon: Annotated[
         float | None,
         typer.Option(
@@ -160,12 +168,14 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
       augment train adult.parquet --name adult --config train.yaml --device cuda
       augment train adult.csv --name adult-code --models autoencoder
       augment train adult.csv --name adult-private --dp-epsilon 3
+      augment train parts/ --name big --stream
     """
     from augment.cli.summary import print_trained  # noqa: PLC0415 - help must not wait for torch
     from augment.cli.training import (  # noqa: PLC0415
         Plan,
         Trackers,
         bundle_at,
+        opened_training_data,
         read_training_data,
         settings_of,
         train_bundle,
@@ -185,7 +195,8 @@ def train(  # noqa: PLR0913, PLR0917 - a command's options
     settings = settings_of(
         config or start, {key: value for key, value in flags.items() if value is not None}, private
     )
-    table, found = read_training_data(data, schema_file=schema, target=target, start=start)
+    large = opened_training_data(data, stream=stream, seed=settings.seed)
+    table, found = read_training_data(data, schema_file=schema, target=target, start=start, large=large)
     runs = Runs(directory=run_dir, parent=Path("runs") / name, resume=resume.value)
     trackers = Trackers(tensorboard, mlflow)
     plan = Plan(name=name, out=out, runs=runs, judged=judge, start=start, trackers=trackers)

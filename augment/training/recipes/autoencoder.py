@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from augment.models import Autoencoder, AutoencoderOptions, Spoiling, autoencoder_graphs
 from augment.models.stacked import pretrain_layers
+from augment.training.choosing import choose_rows
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import Length
+from augment.training.stored_records import in_memory
 
 if TYPE_CHECKING:
+    import torch
+
     from augment.data.layout import Layout
-    from augment.models import Batch, Trainable
+    from augment.models import Batch, Records, Trainable
     from augment.training.config import TrainConfig
 
 __all__ = ["AutoencoderRecipe"]
@@ -36,7 +38,7 @@ class AutoencoderRecipe:
         return True
 
     def make(
-        self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator
+        self, layout: Layout, config: TrainConfig, train: Records, generator: torch.Generator
     ) -> Autoencoder:
         """Return a new autoencoder; beyond 4,096 places its straight way starts at random."""
         chosen = config.autoencoder
@@ -49,12 +51,12 @@ class AutoencoderRecipe:
             spoiling=Spoiling(chosen.mask, chosen.swap, chosen.gaussian, chosen.salt_and_pepper),
         )
         model = Autoencoder(layout, options, generator)
-        rows = torch.randperm(len(train), generator=generator)[:_ROWS_OF_COMPONENTS]
+        rows = choose_rows(len(train), _ROWS_OF_COMPONENTS, generator)
         if chosen.layerwise_steps:
             model.keep_to_layers()
             pretrain_layers(
                 model,
-                train,
+                in_memory(train, config.seed),
                 steps=chosen.layerwise_steps,
                 batch_size=config.batch_size or _LAYER_BATCH,
                 generator=generator,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from augment.data.layout import Layout
-    from augment.models import Batch, Trainable
+    from augment.models import Batch, Records, Trainable
     from augment.training.config import TrainConfig
 
 __all__ = ["DenoiserRecipe"]
@@ -31,7 +31,9 @@ class DenoiserRecipe:
         del layout
         return True
 
-    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Denoiser:
+    def make(
+        self, layout: Layout, config: TrainConfig, train: Records, generator: torch.Generator
+    ) -> Denoiser:
         """Return a new denoiser."""
         chosen, rows = config.denoiser, len(train)
         corruption = CorruptionOptions(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from augment.data.layout import Layout
-    from augment.models import Batch, Trainable
+    from augment.models import Batch, Records, Trainable
     from augment.training.config import TrainConfig
     from augment.training.sizing import Length
 
@@ -31,7 +31,7 @@ class MakerRecipe:
         """Return whether there are table columns: arrays are made after them, by the autoencoder."""
         return len(layout.names) > len(layout.array_names)
 
-    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Maker:
+    def make(self, layout: Layout, config: TrainConfig, train: Records, generator: torch.Generator) -> Maker:
         """Return a new maker."""
         chosen, rows = config.maker, len(train)
         options = MakerOptions(

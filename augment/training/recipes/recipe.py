@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from augment.bundle import Prediction, Stepwise
     from augment.data.layout import Layout
-    from augment.models import Batch, Graph, Trainable
+    from augment.models import Batch, Graph, Records, Trainable
     from augment.training.config import TrainConfig
     from augment.training.sizing import Length
 
@@ -56,7 +56,7 @@ class Recipe(Protocol):
         ...
 
     def make(
-        self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator
+        self, layout: Layout, config: TrainConfig, train: Records, generator: torch.Generator
     ) -> Trainable:
         """Return a new model for the training rows, its weights drawn from `generator`."""
         ...

@@ -16,6 +16,7 @@ from augment.models import (
     VaeOptions,
     vae_graphs,
 )
+from augment.training.choosing import choose_rows
 from augment.training.flowing import fit_flow
 from augment.training.recipes.recipe import Finished
 from augment.training.sizing import Length, flow_steps, hidden_width, latent_width, mixture_components
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from augment.data.layout import Layout
-    from augment.models import Batch, Trainable
+    from augment.models import Batch, Records, Trainable
     from augment.training.config import TrainConfig
 
 __all__ = ["VaeRecipe", "latent_rows", "posterior_of"]
@@ -49,7 +50,7 @@ class VaeRecipe:
         del layout
         return True
 
-    def make(self, layout: Layout, config: TrainConfig, train: Batch, generator: torch.Generator) -> Vae:
+    def make(self, layout: Layout, config: TrainConfig, train: Records, generator: torch.Generator) -> Vae:
         """Return a new autoencoder."""
         chosen, rows = config.vae, len(train)
         options = VaeOptions(
@@ -63,7 +64,7 @@ class VaeRecipe:
             blur=chosen.blur_rows / rows,
             stages=stages_in_turn(len(layout.names), chosen.stages)
             if config.privacy is not None
-            else choose_stages(train.tokens, stages=chosen.stages, generator=generator),
+            else choose_stages(train, len(layout.names), stages=chosen.stages, generator=generator),
         )
         return Vae(layout, options, generator)
 
@@ -129,7 +130,7 @@ def latent_rows(rows: int, generator: torch.Generator) -> Tensor:
     Draws and not means: what the prior has to match is the mean of the posteriors (Tomczak and Welling,
     VAE with a VampPrior, 2018), and their spread smooths the mixture.
     """
-    chosen = torch.randperm(rows, generator=generator)[:_LATENT_ROWS]
+    chosen = choose_rows(rows, _LATENT_ROWS, generator)
     return chosen.repeat(max(1, -(-_FEWEST_LATENTS // len(chosen))))
 
 
