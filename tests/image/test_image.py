@@ -74,6 +74,7 @@ def test_the_image_says_how_it_runs(engine: Engine) -> None:
     assert not config.get("Cmd")
     assert config["Healthcheck"]["Test"] == ["CMD", PYTHON, "-m", "augment_server.probe"]
     assert {"AUGMENT_HOST=0.0.0.0", "AUGMENT_MODELS=/models", "AUGMENT_PORT=50051"} <= set(config["Env"])
+    assert "ORT_DISABLE_TELEMETRY=1" in config["Env"]
     labels: dict[str, str] = config["Labels"]
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.version"] == "0.1.0"
