@@ -23,8 +23,11 @@ def main() -> int:
             build_debian_base(engine, given.name, given.suite)
             return 0
         build_image(engine, given.name, given.base)
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        sys.stderr.write(f"error: {error}\n")
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"error: {' '.join(error.cmd[:2])} ended with exit code {error.returncode}\n")
+        return 1
+    except FileNotFoundError as error:
+        sys.stderr.write(f"error: {error.filename} is not installed\n")
         return 1
     added, whole = added_mb(engine, given.name)
     sys.stdout.write(

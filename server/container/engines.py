@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["Buildah", "Docker", "Engine", "File", "find_engine", "run"]
-
-_RUNTIMES = ("crun", "runc")
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,10 @@ class Buildah:
     def build(self, context: Path, file: Path, tag: str, arguments: Mapping[str, str], *flags: str) -> None:
         """Build with layers kept; OCI's own format has no health check, so docker's is asked for.
 
-        Where there is no container runtime, steps run by chroot.
+        Steps run by chroot, which works inside containers as well, unless BUILDAH_ISOLATION says otherwise.
         """
         options = ["--format", "docker", "--layers", *_build_options(file, tag, arguments), *flags]
-        if not any(shutil.which(runtime) for runtime in _RUNTIMES):
+        if "BUILDAH_ISOLATION" not in os.environ:
             options += ["--isolation", "chroot"]
         run("buildah", "build", *options, str(context), shown=True)
 
