@@ -136,5 +136,5 @@ class _Container:
 
     def stop(self) -> int:
         """Let docker send SIGTERM."""
-        run("docker", "stop", "--time", str(int(_WAIT_S)), self.name)
+        run("docker", "stop", "-t", str(int(_WAIT_S)), self.name)
         return int(run("docker", "wait", self.name))
