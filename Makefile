@@ -6,12 +6,15 @@ DATA ?=
 TARGET ?=
 PEERS := .venv-peers
 BENCH_ARGS ?=
+# The server's image, and the image it stands on; empty: the one that server/Containerfile names.
+IMAGE ?= localhost/augment-server:latest
+BASE ?=
 
 # torch's waiting threads sleep rather than spin, or two busy processes slow each other tenfold.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -106,6 +109,15 @@ bench-memory: $(VENV)/.installed ## Peak memory of training from Parquet on disk
 
 bench-private: $(VENV)/.installed ## Fidelity of private training against epsilon, on Adult; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python benchmarks/private.py $(BENCH_ARGS)
+
+image: ## Build the server's container image with docker or buildah; BASE=image to stand on another
+	PYTHONPATH=server $(PYTHON) -m container image --name "$(IMAGE)" $(if $(BASE),--base "$(BASE)")
+
+image-base: ## Make a base image of Debian's packages, for BASE=localhost/debian-python; needs root, debootstrap
+	PYTHONPATH=server $(PYTHON) -m container base --name localhost/debian-python
+
+image-test: $(VENV)/.developed image ## Run that image read-only as a non-root user, and call it
+	AUGMENT_IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image $(PYTEST_ARGS)
 
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

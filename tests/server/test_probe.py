@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from augment_server.probe import main
+from tests.server.running import environment
+
+if TYPE_CHECKING:
+    from tests.server.running import ServerThread
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "told"),
+    [
+        ("", 0, "SERVING"),
+        ("tiny", 0, "SERVING"),
+        ("augment.v1.AugmentService", 0, "SERVING"),
+        ("no", 1, "NOT_FOUND"),
+    ],
+)
+def test_the_exit_code_says_whether_it_serves(
+    server: ServerThread, service: str, code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 for the whole server, a model and the service; 1 for an unknown name; one line tells the answer."""
+    assert main(["--target", server.target, "--service", service]) == code
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{server.target} {told}")
+
+
+def test_the_port_comes_from_the_environment(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without flags it asks the port that the server was told."""
+    monkeypatch.setenv("AUGMENT_PORT", str(server.server.port))
+    assert main([]) == 0
+
+
+def test_a_server_that_stops_is_not_well(server: ServerThread, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody at the port, and somebody who says nothing: 1, by the deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        started = time.monotonic()
+        assert main(["--target", f"127.0.0.1:{port}", "--timeout-s", "0.5"]) == 1
+        assert time.monotonic() - started < 5
+    assert main(["--target", f"127.0.0.1:{port}", "--timeout-s", "5"]) == 1
+    assert "DEADLINE_EXCEEDED" in capsys.readouterr().out
+    assert main(["--target", server.target]) == 0
+
+
+def test_it_loads_neither_runtime_nor_models() -> None:
+    """A check every few seconds must be cheap: gRPC alone is imported."""
+    heavy = {"onnxruntime", "numpy", "pyarrow", "pydantic"}
+    program = f"import augment_server.probe, sys; print({heavy} & set(sys.modules))"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
