@@ -231,7 +231,7 @@ def test_models_that_are_trained_are_not_trained_again(tmp_path: Path) -> None:
     layout, encoded = encoded_table("mixed", rows=40)
     config = TrainConfig.model_validate({"epochs": 2, "device": "cpu", "vae": {"prior": "normal"}})
     kept = Checkpoints(tmp_path)
-    steps = 2 * 3  # of the VAE, 36 rows in batches of 16, asked before each
+    steps = 2 * 3 + 1  # of the VAE, 36 rows in batches of 16, asked before each and after the last
     first = train_models(encoded, layout, config, After(steps + 1), checkpoints=kept)
     assert [one.report.stopped for one in first.values()] == ["epochs", "interrupted"]
     heard: list[Progress] = []
