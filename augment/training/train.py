@@ -158,6 +158,10 @@ def _recipes(config: TrainConfig, layout: Layout) -> list[Recipe]:
     """Return what is to be trained, each once."""
     named = (recipe for name in config.models for recipe in RECIPES[name])
     wanted = [recipe for recipe in named if recipe.fits(layout) and _can_be_used(recipe, layout, config)]
+    if not wanted:
+        rule = "must have one that can be used with these columns"
+        remedy = "Beside arrays a maker wants table columns, and vae with another prior than normal"
+        raise RequestError.of("models", rule, ", ".join(config.models), remedy)
     return list({recipe.name: recipe for recipe in wanted}.values())
 
 

@@ -137,6 +137,14 @@ def test_arrays_are_made_for_given_table_cells_unless_the_prior_knows_none(prior
     assert ("complete" in roles) == ("maker" in trained) == (prior != "normal")
 
 
+def test_a_maker_alone_cannot_make_arrays() -> None:
+    """Arrays are made by the autoencoder: without it nothing could be generated, and nothing is trained."""
+    layout, encoded = encoded_table("arrays", rows=40)
+    config = TrainConfig(models=("maker",), device="cpu")
+    with pytest.raises(RequestError, match="models must have one that can be used"):
+        train_models(encoded, layout, config, Watcher())
+
+
 def test_a_bundle_may_hold_the_denoiser_alone(tmp_path: Path) -> None:
     """One model is a bundle too: it generates, and has no latent space; no run directory is needed."""
     table = pa.table({"a": ["x", "y"] * 10, "n": list(range(20))})
