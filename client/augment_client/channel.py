@@ -24,6 +24,8 @@ _MAX_ANSWER_BYTES = 256 * 2**20
 
 # Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come.
 _SERVICE_CONFIG = {
+    # A name that resolves to several servers, as a headless service does, is called in turn.
+    "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
             "name": [{"service": SERVICE}],
@@ -35,7 +37,7 @@ _SERVICE_CONFIG = {
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
-    ]
+    ],
 }
 
 
