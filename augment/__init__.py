@@ -5,5 +5,5 @@ The server is `augment_server`, its client `augment_client`.
 
 import os
 
-# onnxruntime's own builds send telemetry and keep a device's id on disk, unless told so before they are loaded.
+# onnxruntime sends telemetry and keeps a device's id on disk, unless it is told not to before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
