@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DOMAIN", "SERVICE", "Reason"]
+__all__ = ["ADMIN_SERVICE", "DOMAIN", "SERVICE", "Reason"]
 
 DOMAIN = "augment.v1"
 """`ErrorInfo.domain` of every refusal."""
 
 SERVICE = "augment.v1.AugmentService"
+ADMIN_SERVICE = "augment.v1.AdminService"
 
 
 class Reason(StrEnum):
@@ -26,3 +27,6 @@ class Reason(StrEnum):
     BUNDLE_UNUSABLE = "BUNDLE_UNUSABLE"
     TOO_LARGE = "TOO_LARGE"
     INTERNAL = "INTERNAL"
+    ALIAS_NOT_FOUND = "ALIAS_NOT_FOUND"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    UNAUTHENTICATED = "UNAUTHENTICATED"

@@ -28,7 +28,10 @@ _STATUS_KEY = "grpc-status-details-bin"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the methods of our own service; health and reflection pass through."""
+    """Wraps the methods of one of our own services; health and reflection pass through."""
+
+    def __init__(self, service: str = SERVICE) -> None:
+        self._service = service
 
     async def intercept_service(
         self,
@@ -38,7 +41,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Return the method's handler, wrapped."""
         handler = await continuation(handler_call_details)
         service, _, method = handler_call_details.method.rpartition("/")
-        if handler is None or service != f"/{SERVICE}":
+        if handler is None or service != f"/{self._service}":
             return handler
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
