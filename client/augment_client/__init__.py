@@ -12,6 +12,7 @@ from augment_client.async_client import AsyncClient
 from augment_client.client import Client
 from augment_client.conditions import BalanceLike, ConditionsLike
 from augment_client.errors import (
+    AliasNotFoundError,
     BundleUnusableError,
     CallCancelledError,
     ClientError,
@@ -43,10 +44,12 @@ from augment_client.results import (
     Scores,
     StreamInfo,
     Unseen,
+    VersionInfo,
 )
 from augment_client.streams import AsyncRecordStream, RecordStream
 
 __all__ = [
+    "AliasNotFoundError",
     "AsyncClient",
     "AsyncRecordStream",
     "BalanceLike",
@@ -80,6 +83,7 @@ __all__ = [
     "UnavailableError",
     "Unseen",
     "UnsupportedOperationError",
+    "VersionInfo",
     "VersionNotFoundError",
     "Violation",
 ]

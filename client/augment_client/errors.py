@@ -10,6 +10,7 @@
     |- NotFoundError (LookupError)           `name` and `available`
     |  |- ModelNotFoundError
     |  |- VersionNotFoundError
+    |  |- AliasNotFoundError
     |  `- ColumnNotFoundError
     |- UnsupportedOperationError             the model has no graph for it
     |- ServerError                           `request_id` names the call in the server's log
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AliasNotFoundError",
     "BundleUnusableError",
     "CallCancelledError",
     "ClientError",
@@ -161,6 +163,12 @@ class VersionNotFoundError(NotFoundError):
     """The model has no such version."""
 
     reason = Reason.VERSION_NOT_FOUND
+
+
+class AliasNotFoundError(NotFoundError):
+    """The model has no such alias."""
+
+    reason = Reason.ALIAS_NOT_FOUND
 
 
 class ColumnNotFoundError(NotFoundError):

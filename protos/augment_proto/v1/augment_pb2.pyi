@@ -178,7 +178,7 @@ Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
-    """In every request, `model` is a name, or "name@alias" with `version` unset."""
+    """In every request, `model` is a name or "name@alias"; a version that is set beside an alias decides."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

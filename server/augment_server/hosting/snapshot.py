@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from augment.errors import ModelNotFoundError, NotFoundError, RequestError, VersionNotFoundError
+from augment.errors import ModelNotFoundError, NotFoundError, VersionNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,21 +50,21 @@ class Snapshot:
 
         Args:
             reference: `name` or `name@alias`.
-            version: 0: the served one, or the alias's.
+            version: 0: the served one, or the alias's. Beside an alias it decides: callers that send a
+                table in pieces look an alias up once and stay with its version.
 
         Raises:
             ModelNotFoundError: No model of that name is served.
             AliasNotFoundError: The model has no such alias.
             VersionNotFoundError: The model has no such version.
-            RequestError: There is both an alias and a version.
         """
         name, has_alias, alias = reference.partition("@")
         if name not in self.served:
             raise ModelNotFoundError(name, tuple(sorted(self.served))[:_SHOWN])
-        if not has_alias:
-            return self._version(name, version) if version else self.hosted[name][self.served[name]]
         if version:
-            raise RequestError.of("version", "must be unset beside an alias", version)
+            return self._version(name, version)
+        if not has_alias:
+            return self.hosted[name][self.served[name]]
         aliases = self.aliases.get(name, {})
         if alias not in aliases:
             raise AliasNotFoundError(f"{name}@{alias[:64]}", tuple(sorted(aliases))[:_SHOWN])
