@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-utility bench-family bench-arrays bench-private clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-utility bench-family bench-arrays bench-private bench-reloads clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -103,6 +103,10 @@ bench-training: $(VENV)/.installed $(PEERS)/.installed ## Rows a second of train
 
 bench-private: $(VENV)/.installed ## Fidelity of private training against epsilon, on Adult; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python benchmarks/private.py $(BENCH_ARGS)
+
+bench-reloads: $(VENV)/.installed ## 1,000 reloads under load, then SIGTERM under load; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.reloads $(BENCH_ARGS)
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.stopping
 
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

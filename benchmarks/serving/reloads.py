@@ -96,7 +96,7 @@ def run(
             for number in range(1, reloads + 1):
                 version += 1
                 if number % _BROKEN_EVERY == 0:
-                    broken_version(bundle, models, version)
+                    _refused(client, broken_version(bundle, models, version))
                     version += 1
                 most = max(most, _swapped(client, server, add_version(bundle, models, version)))
                 for old in (version - _KEPT - 1, version - _KEPT):
@@ -108,6 +108,18 @@ def run(
             counted = load.stop()
         refused = len(server.events("bundle refused"))
     return Reloads(reloads, refused, counted, first, most, last, time.monotonic() - began)
+
+
+def _refused(client: Client, path: Path) -> None:
+    """Wait until a broken version is refused; the one before it must be served."""
+    limit = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < limit:
+        told = client.model(path.parent.name)
+        if any(each.version == int(path.name) and each.state == "REFUSED" for each in told.versions):
+            assert told.version < int(path.name), "the broken version is served"
+            return
+        time.sleep(0.02)
+    raise SystemExit(f"{path} was not refused within {_PATIENCE_S:.0f} s")
 
 
 def _swapped(client: Client, server: ServedProcess, path: Path) -> float:

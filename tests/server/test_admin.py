@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -44,7 +45,8 @@ def refused(call: Callable[[], object]) -> Any:
     """Return the refusal that a call ends in."""
     with pytest.raises(grpc.RpcError) as caught:
         call()
-    status = rpc_status.from_call(caught.value)
+    failed: Any = caught.value
+    status = rpc_status.from_call(failed)
     assert status is not None
     return unpack(status)
 
@@ -81,7 +83,7 @@ def test_the_operator_loads_unloads_and_names_versions(tiny_bundle: Path, tmp_pa
             (pb.SetAliasRequest(model="tiny", alias="new", version=3), Reason.BUNDLE_UNUSABLE),
             (pb.SetAliasRequest(model="tiny", alias="new", version=9), Reason.VERSION_NOT_FOUND),
         ):
-            assert refused(lambda asked=request: stub.SetAlias(asked, metadata=METADATA)).reason is reason
+            assert refused(partial(stub.SetAlias, request, metadata=METADATA)).reason is reason
         stub.DeleteAlias(pb.DeleteAliasRequest(model="tiny", alias="stable"), metadata=METADATA)
         told = refused(
             lambda: stub.DeleteAlias(pb.DeleteAliasRequest(model="tiny", alias="stable"), metadata=METADATA)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -41,7 +41,7 @@ def test_a_new_version_is_found_by_watching(tiny_bundle: Path, tmp_path: Path) -
         threaded_server(tmp_path, Registry.open(options), watch_s=0.05) as server,
         grpc.insecure_channel(server.target) as channel,
     ):
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         following = health.Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=60)
         seen = health_pb2.HealthCheckResponse
         assert next(following).status == seen.SERVICE_UNKNOWN
