@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
-from augment.errors import BundleError, ModelNotFoundError
+from augment.errors import BundleCorruptError, BundleError, ModelNotFoundError
 from augment_client import AliasNotFoundError, Client
 from augment_server import Registry
 from tests.server.running import settings, threaded_server
@@ -74,6 +75,26 @@ def test_a_broken_version_is_refused_once_and_the_old_one_serves_on(
     copied(tiny_bundle, tmp_path, 2)
     registry.refresh()
     assert states(registry) == {1: "UNLOADED", 2: "READY"}
+
+
+def test_a_file_system_that_fails_for_a_while_is_tried_again(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of reading is logged once and held against nobody: the version is loaded once it can be."""
+    registry = Registry.open(settings(copied(tiny_bundle, tmp_path, 1)))
+    copied(tiny_bundle, tmp_path, 2)
+
+    def failing(*_: Any) -> bytes:
+        raise BundleCorruptError("", "manifest.json cannot be read") from OSError(errno.EIO, "I/O error")
+
+    with capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr("augment.bundle.reading.read_entry", failing)
+        registry.refresh()
+        registry.refresh()
+    assert [line["version"] for line in logs if line["event"] == "bundle refused"] == [2]
+    assert registry.served("tiny") == 1
+    registry.refresh()
+    assert registry.served("tiny") == 2
 
 
 def test_a_version_that_is_overwritten_serves_on_until_what_lies_there_is_whole(

@@ -254,11 +254,16 @@ class Shelf:
     def _refuse(
         self, hosted: Hosted, fingerprint: str, error: BundleError, unexpected: Exception | None = None
     ) -> bool:
-        """Keep why a version cannot be used, and what was loaded before; say whether that serves on."""
+        """Keep why a version cannot be used, and what was loaded before; say whether that serves on.
+
+        Where the file system failed, the files are tried again at the next look, and logged once.
+        """
+        passing = isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
         state = State.REFUSED if hosted.model is None else State.READY
         kept = type(error)(error.path, error.reason)  # without the frames, which hold the bundle's bytes
-        self._put(replace(hosted, state=state, error=kept, fingerprint=fingerprint))
-        self._count("refused", hosted, reason=str(error), exc_info=unexpected)
+        self._put(replace(hosted, state=state, error=kept, fingerprint="" if passing else fingerprint))
+        if not (passing and hosted.error is not None and hosted.error.reason == error.reason):
+            self._count("refused", hosted, reason=str(error), exc_info=unexpected)
         return hosted.model is not None
 
     def _unload(self, hosted: Hosted) -> None:
