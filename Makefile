@@ -14,7 +14,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -118,6 +118,10 @@ image-base: ## Make a base image of Debian's packages, for BASE=localhost/debian
 
 image-test: $(VENV)/.developed image ## Run that image read-only as a non-root user, and call it
 	AUGMENT_IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image $(PYTEST_ARGS)
+
+bench-reloads: $(VENV)/.installed ## 1,000 reloads under load, then SIGTERM under load; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.reloads $(BENCH_ARGS)
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.stopping
 
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
-"""Generates the committed stubs from `augment_proto/v1/augment.proto`.
+"""Generates the committed stubs from the `.proto` files in `augment_proto/v1`.
 
-    python protos/generate.py            writes the stubs beside the .proto file
+    python protos/generate.py            writes the stubs beside the .proto files
     python protos/generate.py --check    compares them with what would be written; exit 1 if they differ
 
 The stubs refuse a grpcio older than their generator, so the generator's version is the users' floor:
@@ -21,9 +21,12 @@ from pathlib import Path
 
 GENERATOR = {"grpcio-tools": "1.80.0", "mypy-protobuf": "5.1.0"}
 ROOT = Path(__file__).resolve().parent
-PROTO = "augment_proto/v1/augment.proto"
+NAMES = ("admin", "augment")
+PROTOS = tuple(f"augment_proto/v1/{name}.proto" for name in NAMES)
 STUBS = tuple(
-    f"augment_proto/v1/augment_{suffix}" for suffix in ("pb2.py", "pb2.pyi", "pb2_grpc.py", "pb2_grpc.pyi")
+    f"augment_proto/v1/{name}_{suffix}"
+    for name in NAMES
+    for suffix in ("pb2.py", "pb2.pyi", "pb2_grpc.py", "pb2_grpc.pyi")
 )
 
 
@@ -41,7 +44,7 @@ def wrong_versions() -> list[str]:
 
 
 def generate(out: Path) -> None:
-    """Write the four stubs under `out`.
+    """Write the stubs under `out`.
 
     Raises:
         GeneratorError: The proto file is wrong, or a plugin is missing.
@@ -51,7 +54,7 @@ def generate(out: Path) -> None:
     command += [f"--{kind}_out={out}" for kind in ("python", "mypy", "grpc_python", "mypy_grpc")]
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(  # noqa: S603 - fixed arguments
-        [*command, PROTO], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
+        [*command, *PROTOS], check=False, cwd=ROOT, env=environment, capture_output=True, text=True
     )
     if done.returncode:
         raise GeneratorError(done.stderr)
@@ -91,7 +94,7 @@ def _write() -> int:
 def _check() -> int:
     changed = differences()
     if changed:
-        sys.stderr.writelines([*changed, "\nthe stubs are not what augment.proto says. Run: make protos\n"])
+        sys.stderr.writelines([*changed, "\nthe stubs are not what the .proto files say. Run: make protos\n"])
     return 1 if changed else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -90,6 +91,7 @@ def load_graph(bundle: Bundle, role: str, *, threads: int) -> Graph:
         BundleCorruptError: onnxruntime refuses it, or sees other inputs and outputs than the manifest.
     """
     info = bundle.manifest.graphs[role]
+    _share_memory()
     try:
         session = onnxruntime.InferenceSession(
             bundle.graph(role), _options(threads), providers=["CPUExecutionProvider"]
@@ -113,4 +115,20 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.use_deterministic_compute = True
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
     return options
+
+
+@cache
+def _share_memory() -> None:
+    """Have all sessions of this process take memory from one pool.
+
+    A session's own pool is not given back as a whole when the session ends (onnxruntime issue 26831), so
+    that a process which loads models for weeks would grow.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_requested = {"arena_extend_strategy": 1, "max_mem": 0}
+    sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(as_requested | sizes))

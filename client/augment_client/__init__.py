@@ -14,6 +14,7 @@ from augment_client.client import Client
 from augment_client.conditions import BalanceLike, ConditionsLike
 from augment_client.denoise_streams import AsyncDenoiseStream, DenoiseStream
 from augment_client.errors import (
+    AliasNotFoundError,
     BundleUnusableError,
     CallCancelledError,
     ClientError,
@@ -48,11 +49,13 @@ from augment_client.results import (
     Scores,
     StreamInfo,
     Unseen,
+    VersionInfo,
 )
 from augment_client.streams import AsyncRecordStream, RecordStream
 from augment_proto.receipt import Receipt
 
 __all__ = [
+    "AliasNotFoundError",
     "AsyncClient",
     "AsyncDenoiseStream",
     "AsyncRecordStream",
@@ -92,6 +95,7 @@ __all__ = [
     "UnavailableError",
     "Unseen",
     "UnsupportedOperationError",
+    "VersionInfo",
     "VersionNotFoundError",
     "Violation",
     "tls_credentials",

@@ -101,7 +101,8 @@ def _info(request: pb.GenerateRequest, message: pb.GenerateResponse) -> StreamIn
     header = message.header
     if message.WhichOneof("content") != "header":
         raise ProtocolError.of("must begin with a header", message.WhichOneof("content"))
-    wanted = (request.model, request.offset, request.rows, request.seed if request.HasField("seed") else None)
+    name = request.model.partition("@")[0]
+    wanted = (name, request.offset, request.rows, request.seed if request.HasField("seed") else None)
     given = (header.model, header.offset, header.rows, header.seed if request.HasField("seed") else None)
     if wanted != given:
         raise ProtocolError.of(f"must be for model, offset, rows and seed {wanted}", given)

@@ -10,6 +10,7 @@
     |- NotFoundError (LookupError)           `name` and `available`
     |  |- ModelNotFoundError
     |  |- VersionNotFoundError
+    |  |- AliasNotFoundError
     |  `- ColumnNotFoundError
     |- UnauthenticatedError (PermissionError)  the server does not know who calls
     |- NotAllowedError (PermissionError)       the caller may not do this
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AliasNotFoundError",
     "BundleUnusableError",
     "CallCancelledError",
     "ClientError",
@@ -167,6 +169,12 @@ class VersionNotFoundError(NotFoundError):
     """The model has no such version."""
 
     reason = Reason.VERSION_NOT_FOUND
+
+
+class AliasNotFoundError(NotFoundError):
+    """The model has no such alias."""
+
+    reason = Reason.ALIAS_NOT_FOUND
 
 
 class ColumnNotFoundError(NotFoundError):

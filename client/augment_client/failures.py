@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from augment_client.errors import (
+    AliasNotFoundError,
     BundleUnusableError,
     CallCancelledError,
     ClientError,
@@ -46,6 +47,7 @@ _BY_REASON: Mapping[Reason, type[ClientError]] = {
         TooLargeError,
         ModelNotFoundError,
         VersionNotFoundError,
+        AliasNotFoundError,
         ColumnNotFoundError,
         UnsupportedOperationError,
         ServerError,

@@ -20,12 +20,14 @@ from augment_client.results import (
     Records,
     Scores,
     Unseen,
+    VersionInfo,
 )
 from augment_proto.arrow import from_ipc, schema_from_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
 from augment_proto.plain import restore
 from augment_proto.receipt import Receipt
+from augment_proto.v1 import augment_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -180,7 +182,16 @@ def _model(message: pb.Model) -> ModelInfo:
         block_rows=max(1, message.block_rows),
         training_rows=message.training_rows,
         figures=dict(message.figures),
+        aliases=dict(message.aliases),
+        versions=tuple(_version(each) for each in message.versions),
     )
+
+
+def _version(message: pb.ModelVersion) -> VersionInfo:
+    known = augment_pb2.VersionState.values()
+    state = message.state if message.state in known else augment_pb2.VERSION_STATE_UNSPECIFIED
+    name = augment_pb2.VersionState.Name(state).removeprefix("VERSION_STATE_")
+    return VersionInfo(message.version, name, message.reason, message.digest)
 
 
 def _column(message: pb.Column) -> ColumnInfo:

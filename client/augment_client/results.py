@@ -24,6 +24,7 @@ __all__ = [
     "Scores",
     "StreamInfo",
     "Unseen",
+    "VersionInfo",
 ]
 
 
@@ -57,6 +58,23 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True)
+class VersionInfo:
+    """One version of a hosted model.
+
+    Attributes:
+        version: From 1.
+        state: READY; LOADING; REFUSED; or UNLOADED, which is loaded when asked for.
+        reason: Why it was refused; of a READY one, why what lies in its place now was.
+        digest: sha256 over the manifest that was loaded last, in hex; empty if none was.
+    """
+
+    version: int
+    state: str
+    reason: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """A hosted model.
 
@@ -73,6 +91,8 @@ class ModelInfo:
         block_rows: Rows of one block of its noise; offsets that are multiples of it cost least.
         training_rows: Rows it was trained on.
         figures: Figures recorded at training time, e.g. `vae.heldout_loss`.
+        aliases: The versions that aliases name: ask for `name@alias`.
+        versions: All versions that the server knows, oldest first.
     """
 
     name: str
@@ -87,6 +107,8 @@ class ModelInfo:
     block_rows: int
     training_rows: int
     figures: Mapping[str, float]
+    aliases: Mapping[str, int]
+    versions: tuple[VersionInfo, ...]
 
 
 @dataclass(frozen=True)

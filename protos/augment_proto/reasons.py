@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DOMAIN", "SERVICE", "Reason"]
+__all__ = ["ADMIN_SERVICE", "DOMAIN", "SERVICE", "Reason"]
 
 DOMAIN = "augment.v1"
 """`ErrorInfo.domain` of every refusal."""
 
 SERVICE = "augment.v1.AugmentService"
+ADMIN_SERVICE = "augment.v1.AdminService"
 
 
 class Reason(StrEnum):
@@ -29,3 +30,5 @@ class Reason(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     NOT_ALLOWED = "NOT_ALLOWED"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    ALIAS_NOT_FOUND = "ALIAS_NOT_FOUND"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"

@@ -14,18 +14,29 @@ from augment.data.whole_numbers import from_whole
 from augment_proto.v1 import augment_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from augment.data import Column
     from augment.data.tables import ColumnTable
     from augment.runtime import Model
+    from augment_server.hosting.state import Hosted
 
-__all__ = ["describe"]
+__all__ = ["describe", "told_version"]
 
 _MAX_CATEGORIES = 1000
 _IGNORED = ("identifier", "text")
 
 
-def describe(model: Model) -> augment_pb2.Model:
-    """Return all that is told about a model."""
+def describe(
+    model: Model, aliases: Mapping[str, int] | None = None, versions: Iterable[Hosted] = ()
+) -> augment_pb2.Model:
+    """Return all that is told about a model.
+
+    Args:
+        model: One version of it.
+        aliases: The versions that its aliases name.
+        versions: All that are known of it.
+    """
     manifest = model.manifest
     created_at = Timestamp()
     created_at.FromDatetime(manifest.created_at)
@@ -43,6 +54,18 @@ def describe(model: Model) -> augment_pb2.Model:
         block_rows=manifest.block_rows,
         training_rows=manifest.training.rows,
         figures=manifest.figures,
+        aliases=aliases,
+        versions=[told_version(each) for each in versions],
+    )
+
+
+def told_version(hosted: Hosted) -> augment_pb2.ModelVersion:
+    """Return what is told about one version."""
+    return augment_pb2.ModelVersion(
+        version=hosted.version,
+        state=augment_pb2.VersionState.Value(f"VERSION_STATE_{hosted.state}"),
+        reason=hosted.reason,
+        digest=hosted.digest,
     )
 
 

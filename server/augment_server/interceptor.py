@@ -16,13 +16,13 @@ from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
 from augment_server.calls import Call, begin_call, note
 from augment_server.logs import get_logger
+from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from augment_server.authentication import Gatekeeper
-    from augment_server.principals import Principal
 
 __all__ = ["CallInterceptor"]
 
@@ -32,14 +32,16 @@ _STATUS_KEY = "grpc-status-details-bin"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the methods of our own service. Health is for anyone, all else for those who are known.
+    """Wraps the methods of one of our own services. Health is for anyone, all else for those who are known.
 
     Args:
-        gatekeeper: Knows the callers.
+        gatekeeper: Knows the callers; None: nobody is asked.
+        service: The full name of the service.
     """
 
-    def __init__(self, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, gatekeeper: Gatekeeper | None = None, service: str = SERVICE) -> None:
         self._gatekeeper = gatekeeper
+        self._service = service
 
     async def intercept_service(
         self,
@@ -51,8 +53,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         service, _, method = handler_call_details.method.rpartition("/")
         if handler is None or service == f"/{health.SERVICE_NAME}":
             return handler
-        if service != f"/{SERVICE}":
-            return handler if self._gatekeeper.is_open else self._guarded(handler, method)
+        if service != f"/{self._service}":
+            closed = self._gatekeeper is not None and not self._gatekeeper.is_open
+            return self._guarded(handler, method) if closed else handler
         serializer = handler.response_serializer
         if handler.request_streaming:
             answer = self._conversing(handler, method)
@@ -132,6 +135,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             _log(call, "OK")
 
     def _caller(self, context: Any) -> Principal:
+        if self._gatekeeper is None:
+            return ANYONE
         metadata = dict(context.invocation_metadata() or ())
         return self._gatekeeper.principal(metadata, context.auth_context() or {})
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from augment.errors import AugmentError
+from augment_server.admin import AdminListener
 from augment_server.logs import configure_logs, get_logger
 from augment_server.registry import Registry
 from augment_server.server import Server
@@ -32,7 +33,10 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(settings)
     registry = Registry.open(settings)
-    asyncio.run(_serve(settings, registry))
+    try:
+        asyncio.run(_serve(settings, registry))
+    finally:
+        registry.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,12 +67,16 @@ async def _serve(settings: Settings, registry: Registry) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    admin = await AdminListener.start(settings, registry)
     server = await Server.start(settings, registry)
     names = [f"{model.name}/{model.version}" for model in registry.models()]
-    get_logger().info("ready", host=server.host, port=server.port, models=names)
+    ports = {"port": server.port} | ({"admin_port": admin.port} if admin else {})
+    get_logger().info("ready", host=server.host, models=names, **ports)
     await stop.wait()
     get_logger().info("stopping", grace_s=settings.grace_s)
     await _stop(server, hurry)
+    if admin is not None:
+        await admin.stop()
     get_logger().info("stopped")
 
 

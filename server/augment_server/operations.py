@@ -69,13 +69,13 @@ class Operations:
         self._limits = Limits(max_bytes=settings.max_request_bytes, max_rows=settings.max_rows_per_request)
 
     def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
-        """Return the newest version of each model that the caller may do anything with."""
+        """Return the served version of each model that the caller may do anything with."""
         seen = [model for model in self._registry.models() if may(caller(), "", model.name)]
-        return pb.ListModelsResponse(models=[describe(model) for model in seen])
+        return pb.ListModelsResponse(models=[self._described(model) for model in seen])
 
     def get_model(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
         """Return one model's description."""
-        return pb.GetModelResponse(model=describe(self._model(request, "describe")))
+        return pb.GetModelResponse(model=self._described(self._model(request, "describe")))
 
     def generate(self, request: pb.GenerateRequest) -> Iterator[pb.GenerateResponse]:
         """Yield the header, then chunks; a bad request raises before the header."""
@@ -263,6 +263,9 @@ class Operations:
         model = self._registry.get(request.model, request.version)
         note(model=model.name, version=model.version)
         return model
+
+    def _described(self, model: Model) -> pb.Model:
+        return describe(model, self._registry.aliases(model.name), self._registry.versions(model.name))
 
     def _table(self, data: bytes, field: str) -> pa.Table:
         try:

@@ -1,127 +1,294 @@
-"""The models that are served: the newest usable version of each, and older ones when asked for."""
+"""The models that are served: loaded, swapped and unloaded while calls go on."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from augment.bundle import find_bundle, list_bundles
-from augment.bundle.signing import TrustedKeys
-from augment.errors import AugmentError, BundleError, ModelNotFoundError, RequestError
-from augment.runtime import Model
+from augment.errors import RequestError, VersionNotFoundError
+from augment_server.hosting.aliases import aliases_from_bytes, aliases_to_bytes, checked_alias
+from augment_server.hosting.opening import Opening
+from augment_server.hosting.places import open_store
+from augment_server.hosting.policy import Policy
+from augment_server.hosting.shelf import Shelf
+from augment_server.hosting.snapshot import AliasNotFoundError, Snapshot
+from augment_server.hosting.state import State
+from augment_server.hosting.store import StoreError
 from augment_server.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
-    from structlog.typing import FilteringBoundLogger
-
+    from augment.runtime import Model
+    from augment_server.hosting.aliases import Aliases
+    from augment_server.hosting.state import Hosted
+    from augment_server.hosting.store import Listing, Store
     from augment_server.settings import Settings
-
-    Opening = Callable[[Path], Model]
 
 __all__ = ["Registry"]
 
-_MAX_OLDER = 4
+_T = TypeVar("_T")
 
 
 class Registry:
-    """Opened models. Its methods may be called from any thread.
+    """Opened models. Its methods may be called from any thread but the loader's own.
 
-    A bundle that cannot be used is logged with its reason and passed over: the next older version of
-    its model is served instead, and all other models are.
+    Calls read an immutable snapshot and wait for nothing, except for a version that has to be loaded for
+    them. All changes are made one at a time by one thread, the loader's. A model lives for as long as a
+    call holds it, loaded or not. A bundle that cannot be used is logged with its reason and passed over:
+    the version before it is served, and all other models are.
 
     Args:
-        models_dir: The models directory.
-        newest: One opened model of each name.
-        opening: Opens a bundle.
+        store: Where the bundles lie.
+        policy: Which are loaded before anybody asks.
+        opening: How bundles are opened.
     """
 
-    def __init__(self, models_dir: Path, newest: Iterable[Model], opening: Opening) -> None:
-        self._models_dir = models_dir
-        self._open = opening
-        self._newest = {model.name: model for model in newest}
-        self._older: OrderedDict[tuple[str, int], Model | BundleError] = OrderedDict()
-        self._opening = threading.Lock()
+    def __init__(self, store: Store, policy: Policy, opening: Opening) -> None:
+        self._store = store
+        self._snapshot = Snapshot()
+        self._shelf = Shelf(store, policy, opening, self._swap)
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._listeners: list[Callable[[set[str]], None]] = []
+        self._clock = itertools.count(1)
+        self._file: Aliases = {}
+        self._trouble: dict[str, str] = {}
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:
-        """Open the newest usable version of each model in the models directory.
+        """Load what the settings want loaded.
 
         Raises:
             RequestError: The directory is not there, or nothing in it can be served.
         """
-        directory = settings.models
-        if not directory.is_dir():
-            raise RequestError.of("models", "must be a directory with bundles", str(directory))
-        trusted = TrustedKeys.read(settings.trusted_keys) if settings.trusted_keys else None
-        opening = partial(Model.open, threads=settings.threads, trusted=trusted)
-        models: dict[str, Model] = {}
-        for path in reversed(list_bundles(directory)):
-            if path.parent.name not in models and (model := _try_open(path, opening)):
-                models[model.name] = model
-        if not models and not settings.allow_empty:
+        store, place = open_store(settings), str(settings.models)
+        try:
+            store.list()
+        except StoreError as error:
+            get_logger().error("models unreadable", reason=str(error))
+            raise RequestError.of("models", "must be a directory with bundles", place) from error
+        registry = cls(store, Policy.of(settings), Opening.of(settings))
+        registry.refresh()
+        if not registry.models() and not settings.allow_empty:
+            registry.close()
             remedy = "Train one with `augment train`, or pass --allow-empty"
-            raise RequestError.of("models", "must hold a usable bundle", str(directory), remedy)
-        return cls(directory, [models[name] for name in sorted(models)], opening)
+            raise RequestError.of("models", "must hold a usable bundle", place, remedy)
+        return registry
 
     def models(self) -> list[Model]:
-        """Return the newest usable version of each model, ordered by name."""
-        return list(self._newest.values())
+        """Return the served version of each model, ordered by name."""
+        return self._snapshot.models()
 
-    def get(self, name: str, version: int = 0) -> Model:
-        """Return one model, opened now if it is an older version that was not asked for lately.
+    def get(self, reference: str, version: int = 0) -> Model:
+        """Return one model, loaded now if it is not.
 
         Args:
-            name: The model's name.
-            version: Its version; 0 for the newest.
+            reference: The model's name, or `name@alias`.
+            version: Its version; 0 for the served one.
 
         Raises:
             ModelNotFoundError: No model of that name is served.
+            AliasNotFoundError: The model has no such alias.
             VersionNotFoundError: The model has no such version.
             BundleError: That version cannot be used.
+            StoreError: It cannot be read just now.
         """
-        newest = self._newest.get(name)
-        if newest is None:
-            raise ModelNotFoundError(name, tuple(self._newest))
-        if version in (0, newest.version):
-            return newest
-        with self._opening:
-            return self._get_older(name, version)
+        hosted = self._snapshot.find(reference, version)
+        self._shelf.used[hosted.key] = next(self._clock)
+        if hosted.model is not None:
+            return hosted.model
+        if hosted.state is State.REFUSED:
+            raise hosted.refusal()
+        return self._run(partial(self._lend, hosted.name, hosted.version))
 
-    def _get_older(self, name: str, version: int) -> Model:
-        key = (name, version)
-        if key not in self._older:
-            self._older[key] = self._open_older(find_bundle(self._models_dir, name, version))
-        self._older.move_to_end(key)
-        if len(self._older) > _MAX_OLDER:
-            self._older.popitem(last=False)
-        found = self._older[key]
-        if isinstance(found, BundleError):
-            raise found
-        return found
+    def aliases(self, name: str) -> Mapping[str, int]:
+        """Return the aliases of a model and their versions."""
+        return self._snapshot.aliases.get(name, {})
 
-    def _open_older(self, path: Path) -> Model | BundleError:
+    def versions(self, name: str = "") -> list[Hosted]:
+        """Return what is known of all versions of a model, or of all models, by name, oldest first."""
+        hosted = self._snapshot.hosted
+        names = sorted(hosted) if not name else [name] if name in hosted else []
+        return [each for one in names for each in hosted[one].values()]
+
+    def served(self, name: str) -> int:
+        """Return the version that answers where none is asked for; 0 if none does."""
+        return self._snapshot.served.get(name, 0)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how often a version was `loaded`, `refused` and `unloaded` since the start."""
+        return dict(self._shelf.counts)
+
+    def on_change(self, listener: Callable[[set[str]], None]) -> None:
+        """Have `listener` called with the served names after each change, on the loader's thread."""
+        self._listeners.append(listener)
+
+    def refresh(self) -> None:
+        """Look at the store and load, swap and unload accordingly; return when that is done."""
+        self._run(self._refresh)
+
+    def begin_refresh(self) -> Future[None]:
+        """Begin a `refresh` and return at once."""
+        return self._loader.submit(self._refresh)
+
+    def load(self, name: str, version: int = 0) -> Hosted:
+        """Load a version and keep it loaded, whatever the policy says; 0: the newest in the store.
+
+        Raises:
+            VersionNotFoundError: There is no such version.
+            BundleError: It cannot be used.
+            StoreError: The store cannot be read.
+        """
+        return self._run(partial(self._load, name, version))
+
+    def unload(self, name: str, version: int = 0) -> list[int]:
+        """Unload a version, or all of a model, until `load` takes it back; return which.
+
+        Raises:
+            VersionNotFoundError: There is no such version.
+            RequestError: An alias names it.
+        """
+        return self._run(partial(self._unload, name, version))
+
+    def set_alias(self, name: str, alias: str, version: int = 0) -> int:
+        """Have an alias name a version, which is loaded first; 0: the served one. Return which.
+
+        Raises:
+            RequestError: `alias` is no alias.
+            VersionNotFoundError: There is no such version.
+            BundleError: It cannot be used; the alias stays as it is.
+            StoreError: The file of aliases cannot be written; the alias stays as it is.
+        """
+        return self._run(partial(self._set_alias, name, checked_alias(alias), version))
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias.
+
+        Raises:
+            AliasNotFoundError: There is none of this name.
+            StoreError: The file of aliases cannot be written; the alias stays.
+        """
+        self._run(partial(self._delete_alias, name, alias))
+
+    def close(self) -> None:
+        """End the loader's thread after what it does now."""
+        self._loader.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, work: Callable[[], _T]) -> _T:
+        return self._loader.submit(work).result()
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        changed = set(snapshot.served) != set(self._snapshot.served)
+        self._snapshot = snapshot
+        if changed:
+            for listener in self._listeners:
+                listener(set(snapshot.served))
+
+    def _refresh(self) -> None:
         try:
-            return self._open(path)
-        except BundleError as error:
-            return error
+            listing = self._listed()
+        except StoreError as error:
+            self._tell_once("store", "models unreadable, those loaded serve on", str(error))
+            return
+        self._trouble.pop("store", None)
+        self._read_aliases()
+        for name in sorted((self._shelf.names() | set(listing.versions)) - listing.unreadable):
+            self._settle(name, listing)
+        self._shelf.trim()
+        self._store.tidy({each.key for each in self._shelf.versions() if each.digest})
 
+    def _listed(self) -> Listing:
+        listing = self._store.list()
+        if listing.bare and self._snapshot.served:
+            raise StoreError("the store is empty: taken for one that is not mounted")
+        return listing
 
-def _try_open(path: Path, opening: Opening) -> Model | None:
-    log = get_logger().bind(model=path.parent.name, version=int(path.name))
-    try:
-        model = opening(path)
-    except Exception as error:  # noqa: BLE001 - one bundle, however broken, must not stop the others
-        _log_refusal(log, error)
-        return None
-    log.info("model loaded", digest=model.digest)
-    return model
+    def _settle(self, name: str, listing: Listing) -> None:
+        try:
+            self._shelf.settle(name, listing.versions.get(name, frozenset()), self._file.get(name, {}))
+        except Exception as error:  # noqa: BLE001 - one model, however broken, must not stop the others
+            get_logger().error("fault", model=name, exc_info=error)
 
+    def _read_aliases(self) -> None:
+        """Read the file of aliases; one that cannot be used changes nothing."""
+        try:
+            self._file = aliases_from_bytes(self._store.read_aliases())
+        except (StoreError, RequestError) as error:
+            self._tell_once("aliases", "aliases refused, those before serve on", str(error))
+        else:
+            self._trouble.pop("aliases", None)
 
-def _log_refusal(log: FilteringBoundLogger, error: Exception) -> None:
-    unexpected = None if isinstance(error, AugmentError) else error
-    log.error("bundle refused", reason=str(error), exc_info=unexpected)
+    def _resettle(self, name: str) -> None:
+        """Settle one model after a change by the operator."""
+        listing = self._listed()
+        if name in listing.unreadable:
+            raise StoreError(f"the directory of {name} cannot be read")
+        self._settle(name, listing)
+        self._shelf.trim()
+
+    def _lend(self, name: str, version: int) -> Model:
+        hosted = self._shelf.find(name, version)
+        if hosted is None or hosted.withdrawn:
+            raise self._no_version(name, version)
+        return self._shelf.lend(name, version)
+
+    def _load(self, name: str, version: int) -> Hosted:
+        there = self._store.list().versions.get(name, frozenset())
+        wanted = version or max(there, default=0)
+        if wanted not in there:
+            raise self._no_version(name, wanted, there)
+        held = self._shelf.hold(name, wanted)
+        self._resettle(name)
+        return self._shelf.find(name, wanted) or held
+
+    def _unload(self, name: str, version: int) -> list[int]:
+        known = [each.version for each in self.versions(name) if not each.withdrawn]
+        wanted = known if version == 0 else [version] if version in known else []
+        if not wanted:
+            raise self._no_version(name, version)
+        for alias, number in self.aliases(name).items():
+            if number in wanted:
+                remedy = "Set the alias to another version first, or delete it"
+                raise RequestError.of("version", f"must not be that of an alias ({alias})", number, remedy)
+        for number in wanted:
+            self._shelf.withdraw(name, number)
+        self._resettle(name)
+        return wanted
+
+    def _set_alias(self, name: str, alias: str, version: int) -> int:
+        wanted = version or self.served(name)
+        hosted = self._shelf.find(name, wanted)
+        if hosted is None or hosted.withdrawn:
+            raise self._no_version(name, wanted)
+        self._shelf.lend(name, wanted)
+        self._read_aliases()
+        changed = {**self._file, name: {**self._file.get(name, {}), alias: wanted}}
+        self._write_aliases(changed, name)
+        get_logger().info("alias set", model=name, alias=alias, version=wanted)
+        return wanted
+
+    def _delete_alias(self, name: str, alias: str) -> None:
+        self._read_aliases()
+        there = self._file.get(name, {})
+        if alias not in there:
+            raise AliasNotFoundError(f"{name}@{alias[:64]}", tuple(sorted(there)))
+        rest = {other: number for other, number in there.items() if other != alias}
+        self._write_aliases({**self._file, name: rest}, name)
+        get_logger().info("alias deleted", model=name, alias=alias)
+
+    def _write_aliases(self, aliases: Aliases, name: str) -> None:
+        self._store.write_aliases(aliases_to_bytes(aliases))
+        self._file = aliases
+        self._resettle(name)
+
+    def _no_version(self, name: str, version: int, there: Any = None) -> VersionNotFoundError:
+        known = [each.version for each in self.versions(name)] if there is None else sorted(there)
+        return VersionNotFoundError(f"{name[:64]}/{version}", tuple(str(number) for number in known[-20:]))
+
+    def _tell_once(self, key: str, event: str, reason: str) -> None:
+        if self._trouble.get(key) != reason:
+            self._trouble[key] = reason
+            get_logger().error(event, reason=reason)

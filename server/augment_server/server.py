@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from augment_proto.v1 import augment_pb2_grpc
 from augment_server.authentication import Gatekeeper
 from augment_server.interceptor import CallInterceptor
 from augment_server.listening import listen
+from augment_server.logs import get_logger
 from augment_server.operations import Operations
 from augment_server.service import AugmentService
 
@@ -36,6 +39,9 @@ class Server:
         self.host = settings.host
         self.port = settings.port
         self._settings = settings
+        self._registry = registry
+        self._watching: asyncio.Task[None] | None = None
+        self._hurried = asyncio.Event()
         self._pool = ThreadPoolExecutor(settings.computations, thread_name_prefix="compute")
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(Gatekeeper(settings))], options=_options(settings)
@@ -58,19 +64,58 @@ class Server:
         server = cls(settings, registry)
         server.port = listen(server._server, settings)
         await server._server.start()
-        for name in ("", SERVICE, *(model.name for model in registry.models())):
-            await server._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await server._follow()
+        if settings.watch_s:
+            server._watching = asyncio.create_task(server._watch(settings.watch_s))
         return server
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Say NOT_SERVING, refuse new calls, and wait for those in flight, at most `grace_s` seconds.
 
         Args:
-            grace_s: None: as the settings say.
+            grace_s: None: as the settings say, after their delay in which new calls are still taken.
         """
+        if self._watching is not None:
+            self._watching.cancel()
         await self._health.enter_graceful_shutdown()
+        if grace_s is None:
+            await self._delay(self._settings.drain_delay_s)
+        else:
+            self._hurried.set()
         await self._server.stop(self._settings.grace_s if grace_s is None else grace_s)
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _delay(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), seconds)
+
+    async def _watch(self, interval_s: float) -> None:
+        """Have the registry look at its store again and again."""
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await asyncio.wrap_future(self._registry.begin_refresh())
+            except Exception as error:  # noqa: BLE001 - whatever went wrong this time, look again
+                get_logger().error("fault", exc_info=error)
+
+    async def _follow(self) -> None:
+        """Tell the health of each model, now and after each change."""
+        loop = asyncio.get_running_loop()
+        told: set[str] = set()
+
+        async def tell(names: set[str]) -> None:
+            for name in told - names - {"", SERVICE}:
+                await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+            for name in names:
+                await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+            told.update(names)
+
+        def on_change(names: set[str]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                asyncio.run_coroutine_threadsafe(tell(names), loop)
+
+        self._registry.on_change(on_change)
+        await tell({"", SERVICE, *(model.name for model in self._registry.models())})
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

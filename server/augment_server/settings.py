@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
 
 __all__ = ["Settings"]
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://.*")
+
+
+def _place(value: Any) -> Any:
+    """Return a path, except for a URL, which no path can hold."""
+    return Path(value) if isinstance(value, str) and not _URL.fullmatch(value) else value
 
 
 class Settings(BaseSettings):
@@ -26,7 +34,24 @@ class Settings(BaseSettings):
         cli_implicit_flags=True,
     )
 
-    models: Path = Field(default=Path("models"), description="directory of the bundles to host")
+    models: Annotated[Path | str, BeforeValidator(_place)] = Field(
+        default=Path("models"), description="directory of the bundles to host, or s3://..., gs://..."
+    )
+    cache_dir: Path | None = Field(default=None, description="where copies of remote bundles lie")
+    watch_s: float = Field(
+        default=5.0, ge=0, le=86_400, description="seconds between two looks at the models; 0: never"
+    )
+    versions: str = Field(
+        default="latest",
+        pattern=r"^(latest|all|[1-9][0-9]{0,5})$",
+        description="versions of each model to keep loaded: latest, all, or how many of the newest",
+    )
+    pin: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="the one version of a model to serve, e.g. adult=3"
+    )
+    max_model_bytes: int | None = Field(
+        default=None, ge=1, description="bytes of graphs to keep loaded; default: no limit"
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=50051, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     plaintext: bool = Field(
@@ -66,7 +91,27 @@ class Settings(BaseSettings):
     grace_s: float = Field(
         default=30.0, ge=0, le=3600, description="seconds that calls in flight may go on after SIGTERM"
     )
+    drain_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="seconds that new calls are still taken after SIGTERM, while health says NOT_SERVING",
+    )
+    admin_port: int | None = Field(
+        default=None, ge=0, le=65535, description="port of the AdminService; default: there is none"
+    )
+    admin_host: str = Field(default="127.0.0.1", min_length=1, description="address of the AdminService")
+    admin_token_file: Path | None = Field(
+        default=None, description="file with the AdminService's tokens, one a line"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least important log lines to write"
     )
     log_format: Literal["json", "console"] = Field(default="json", description="how log lines look")
+
+    @model_validator(mode="after")
+    def _admin_has_a_token(self) -> Self:
+        if self.admin_port is not None and self.admin_token_file is None:
+            msg = "admin_port must come with admin_token_file"
+            raise ValueError(msg)
+        return self

@@ -24,6 +24,8 @@ from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.reasons import Reason
 from augment_proto.refusal import Refusal, Violation
 from augment_server.denials import NotAllowedError, QuotaError, UnauthenticatedError
+from augment_server.hosting.snapshot import AliasNotFoundError
+from augment_server.hosting.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +61,10 @@ TABLE: Mapping[type[Exception], _Row] = {
     ColumnNotFoundError: _Row(_INVALID, Reason.COLUMN_NOT_FOUND),
     ModelNotFoundError: _Row(grpc.StatusCode.NOT_FOUND, Reason.MODEL_NOT_FOUND),
     VersionNotFoundError: _Row(grpc.StatusCode.NOT_FOUND, Reason.VERSION_NOT_FOUND),
+    AliasNotFoundError: _Row(grpc.StatusCode.NOT_FOUND, Reason.ALIAS_NOT_FOUND),
     UnsupportedError: _Row(grpc.StatusCode.UNIMPLEMENTED, Reason.UNSUPPORTED_OPERATION),
     BundleError: _Row(grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
+    StoreError: _Row(grpc.StatusCode.UNAVAILABLE, Reason.STORE_UNAVAILABLE),
 }
 
 
@@ -84,7 +88,7 @@ def refusal_of(error: Exception, request_id: str) -> Refusal:
 
 def is_fault(error: Exception) -> bool:
     """Return whether it is the operator, not the caller, who must look at `error`."""
-    return _row(error) is _FAULT or isinstance(error, BundleError)
+    return _row(error) is _FAULT or isinstance(error, BundleError | StoreError)
 
 
 def _row(error: Exception) -> _Row:
@@ -112,6 +116,8 @@ def _metadata(error: Exception) -> dict[str, str]:
 def _message(error: Exception, request_id: str) -> str:
     if isinstance(error, BundleError):
         return f"the model's bundle cannot be used; the server's log has the reason under {request_id}"
+    if isinstance(error, StoreError):
+        return f"the models cannot be read or written; the server's log has the reason under {request_id}"
     if _row(error) is _FAULT:
         return f"the server failed; its log has the reason under {request_id}"
     violations = _violations(error)

@@ -91,6 +91,10 @@ class Raising:
         """Nothing is served."""
         return []
 
+    def on_change(self, listener: Any) -> None:
+        """Nothing changes."""
+        del listener
+
     def get(self, name: str, version: int) -> Any:  # noqa: ARG002 - as a registry has it
         """Raise the error called `name`."""
         raise next(example(kind) for kind in CLASSES if kind.__name__ == name)

@@ -27,7 +27,7 @@ _PATHS = ("", "protos", "server", "client")
 
 def settings(models: Path, **changes: Any) -> Settings:
     """Return settings for a test: a free port, one thread."""
-    return Settings(models=models, **({"port": 0, "threads": 1, "grace_s": 5.0} | changes))
+    return Settings(models=models, **({"port": 0, "threads": 1, "grace_s": 5.0, "watch_s": 0} | changes))
 
 
 class ServerThread:

@@ -201,6 +201,9 @@ def test_our_own_fault_tells_the_caller_an_id_and_the_log_all(models_dir: Path) 
                 raise ZeroDivisionError("/secret/path")
             return []
 
+        def on_change(self, listener: Any) -> None:
+            del listener
+
     registry = Failing()
     with threaded_server(models_dir, registry) as server, capture_logs() as logs:
         registry.up = True

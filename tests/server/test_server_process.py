@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from augment_client import Client, UnavailableError
 from augment_server.main import main
@@ -52,6 +54,23 @@ def test_sigterm_lets_the_stream_in_flight_finish_and_exits_with_0(process: Serv
     assert events[-3:] == ["stopping", "call", "stopped"]
     assert process.lines[-2]["status"] == "OK"
     assert len(process.lines[-2]["request_id"]) == 32
+
+
+def test_after_sigterm_health_turns_first_and_calls_are_taken_for_a_while(models_dir: Path) -> None:
+    """With `--drain-delay-s` balancers see NOT_SERVING while calls still get answers."""
+    running = ServerProcess(models_dir, "--drain-delay-s", "60")
+    try:
+        with grpc.insecure_channel(running.target) as channel, Client(running.target) as client:
+            health: Any = health_pb2_grpc.HealthStub(channel)
+            following = health.Watch(health_pb2.HealthCheckRequest(service="tiny"), timeout=30)
+            assert next(following).status == health_pb2.HealthCheckResponse.SERVING
+            running.terminate()
+            assert next(following).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert client.generate("tiny", 3, seed=1).num_rows == 3
+            running.terminate()
+            assert running.finish() == 0
+    finally:
+        running.kill()
 
 
 def test_a_second_signal_does_not_wait(process: ServerProcess) -> None:

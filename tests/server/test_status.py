@@ -8,6 +8,8 @@ import pytest
 from augment import errors
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.reasons import Reason
+from augment_server.hosting.snapshot import AliasNotFoundError
+from augment_server.hosting.store import StoreError
 from augment_server.status import TooLargeError, is_fault, refusal_of
 
 VIOLATION = errors.Violation("columns.age", "must be a number", "'x'", "Cast it")
@@ -23,6 +25,8 @@ EXPECTED = {
     errors.NotFoundError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.ModelNotFoundError: (grpc.StatusCode.NOT_FOUND, Reason.MODEL_NOT_FOUND),
     errors.VersionNotFoundError: (grpc.StatusCode.NOT_FOUND, Reason.VERSION_NOT_FOUND),
+    AliasNotFoundError: (grpc.StatusCode.NOT_FOUND, Reason.ALIAS_NOT_FOUND),
+    StoreError: (grpc.StatusCode.UNAVAILABLE, Reason.STORE_UNAVAILABLE),
     errors.ColumnNotFoundError: (grpc.StatusCode.INVALID_ARGUMENT, Reason.COLUMN_NOT_FOUND),
     errors.UnsupportedError: (grpc.StatusCode.UNIMPLEMENTED, Reason.UNSUPPORTED_OPERATION),
     errors.BundleError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +31,10 @@ class LogFormat(StrEnum):
 
 def serve(
     models: Annotated[
-        Path | None, typer.Option("--models", help="Directory of the bundles to host; models/ if not said.")
+        str | None,
+        typer.Option(
+            "--models", help="Directory of the bundles to host, or s3://, gs://; models/ if not said."
+        ),
     ] = None,
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on; 127.0.0.1 if not said.")
@@ -48,7 +50,7 @@ def serve(
         typer.Option("--log-format", help="console on a terminal, json elsewhere, if not said."),
     ] = None,
 ) -> None:
-    """Host the newest version of every model in a directory, over gRPC.
+    """Host the newest version of every model in a directory, over gRPC; newer ones are taken up.
 
     Whatever is not said here is taken from AUGMENT_... variables, such as AUGMENT_PORT. Ctrl-C or SIGTERM
     stops taking calls and lets those in flight finish. More settings: python -m augment_server --help.

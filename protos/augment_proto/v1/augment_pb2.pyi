@@ -55,6 +55,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The caller may not do this."""
     REASON_QUOTA_EXCEEDED: _Reason.ValueType  # 13
     """The caller has used up its rows; RetryInfo says when to come again."""
+    REASON_ALIAS_NOT_FOUND: _Reason.ValueType  # 14
+    """The model has no such alias."""
+    REASON_STORE_UNAVAILABLE: _Reason.ValueType  # 15
+    """The place where bundles lie cannot be read or written just now."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a call was refused: ErrorInfo.reason holds one of these names without the prefix REASON_,
@@ -85,7 +89,38 @@ REASON_NOT_ALLOWED: Reason.ValueType  # 12
 """The caller may not do this."""
 REASON_QUOTA_EXCEEDED: Reason.ValueType  # 13
 """The caller has used up its rows; RetryInfo says when to come again."""
+REASON_ALIAS_NOT_FOUND: Reason.ValueType  # 14
+"""The model has no such alias."""
+REASON_STORE_UNAVAILABLE: Reason.ValueType  # 15
+"""The place where bundles lie cannot be read or written just now."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
+
+class _VersionState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VersionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VersionState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERSION_STATE_UNSPECIFIED: _VersionState.ValueType  # 0
+    VERSION_STATE_READY: _VersionState.ValueType  # 1
+    VERSION_STATE_LOADING: _VersionState.ValueType  # 2
+    """Being read, checked and tried."""
+    VERSION_STATE_REFUSED: _VersionState.ValueType  # 3
+    """Cannot be used; `reason` says why."""
+    VERSION_STATE_UNLOADED: _VersionState.ValueType  # 4
+    """Loaded when it is asked for."""
+
+class VersionState(_VersionState, metaclass=_VersionStateEnumTypeWrapper): ...
+
+VERSION_STATE_UNSPECIFIED: VersionState.ValueType  # 0
+VERSION_STATE_READY: VersionState.ValueType  # 1
+VERSION_STATE_LOADING: VersionState.ValueType  # 2
+"""Being read, checked and tried."""
+VERSION_STATE_REFUSED: VersionState.ValueType  # 3
+"""Cannot be used; `reason` says why."""
+VERSION_STATE_UNLOADED: VersionState.ValueType  # 4
+"""Loaded when it is asked for."""
+Global___VersionState: _TypeAlias = VersionState  # noqa: Y015
 
 class _InterpolationMethod:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -151,13 +186,15 @@ Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
+    """In every request, `model` is a name or "name@alias"; a version that is set beside an alias decides."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     version: _builtins.int
-    """0: the newest hosted version."""
+    """0: the served version: the newest that can be used, or the one the operator pinned."""
     def __init__(
         self,
         *,
@@ -216,6 +253,26 @@ class Model(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class AliasesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
@@ -228,6 +285,8 @@ class Model(_message.Message):
     BLOCK_ROWS_FIELD_NUMBER: _builtins.int
     TRAINING_ROWS_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.int
     digest: _builtins.str
@@ -261,6 +320,14 @@ class Model(_message.Message):
         model that was trained with differential privacy.
         """
 
+    @_builtins.property
+    def aliases(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """The versions that aliases name: ask for "name@alias"."""
+
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelVersion]:
+        """All versions that the server knows, oldest first."""
+
     def __init__(
         self,
         *,
@@ -276,14 +343,48 @@ class Model(_message.Message):
         block_rows: _builtins.int = ...,
         training_rows: _builtins.int = ...,
         figures: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        aliases: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        versions: _abc.Iterable[Global___ModelVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_rows", b"block_rows", "columns", b"columns", "created_at", b"created_at", "digest", b"digest", "figures", b"figures", "latent_dim", b"latent_dim", "name", b"name", "operations", b"operations", "result_schema", b"result_schema", "samplers", b"samplers", "training_rows", b"training_rows", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "block_rows", b"block_rows", "columns", b"columns", "created_at", b"created_at", "digest", b"digest", "figures", b"figures", "latent_dim", b"latent_dim", "name", b"name", "operations", b"operations", "result_schema", b"result_schema", "samplers", b"samplers", "training_rows", b"training_rows", "version", b"version", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class ModelVersion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    state: Global___VersionState.ValueType
+    reason: _builtins.str
+    """Why it was refused. Of a READY version: why what lies there now was refused; the one loaded before
+    serves on.
+    """
+    digest: _builtins.str
+    """sha256 over the manifest that was loaded last, in hex; empty if none was."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        state: Global___VersionState.ValueType = ...,
+        reason: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "reason", b"reason", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelVersion: _TypeAlias = ModelVersion  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):

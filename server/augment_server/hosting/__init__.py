@@ -1,0 +1,1 @@
+"""What the registry is made of: where bundles lie, which of them are loaded, and what calls see of them."""
