@@ -82,9 +82,14 @@ def _net(sides: tuple[int, ...], classes: int) -> nn.Sequential:
 def frechet(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return the squared Frechet distance of two Gaussians with these features' means and covariances.
 
-    Heusel et al., GANs Trained by a Two Time-Scale Update Rule (2017), eq. 6.
+    Heusel et al., GANs Trained by a Two Time-Scale Update Rule (2017), eq. 6. The trace of the root of the
+    product is the sum of the roots of its eigenvalues, which are those of a symmetric matrix: no root of a
+    singular matrix is needed where some features are constant.
     """
     covariances = [np.cov(features, rowvar=False) for features in (first, second)]
-    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
+    values, vectors = linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    inner = linalg.eigvalsh(root @ covariances[1] @ root)
     between = first.mean(0) - second.mean(0)
-    return float(between @ between + np.trace(covariances[0] + covariances[1] - 2 * root))
+    traces = np.trace(covariances[0]) + np.trace(covariances[1])
+    return float(between @ between + traces - 2 * np.sqrt(np.maximum(inner, 0)).sum())

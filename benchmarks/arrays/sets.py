@@ -77,7 +77,10 @@ SETS: dict[str, Callable[[Path], ArraySet]] = {"mnist": _mnist, "fashion": _fash
 def numbers(table: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return arrays (rows, *shape), 0 to 1 where they are bytes, and labels as numbers."""
     cells = table.column("array").combine_chunks()
-    arrays = cells.to_numpy_ndarray().astype(np.float32)
+    if isinstance(cells, pa.FixedShapeTensorArray):
+        arrays = cells.to_numpy_ndarray().astype(np.float32)
+    else:  # one side is a plain list
+        arrays = np.asarray(cells.flatten(), np.float32).reshape(len(cells), cells.type.list_size)
     scale = 255 if pa.types.is_uint8(cells.type.value_type) else 1
     labels = np.array([int(label) for label in table.column("label").to_pylist()])
     return arrays / scale, labels
