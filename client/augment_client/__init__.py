@@ -25,6 +25,7 @@ from augment_client.errors import (
     ModelNotFoundError,
     NotAllowedError,
     NotFoundError,
+    OverloadedError,
     ProtocolError,
     QuotaExceededError,
     Reason,
@@ -49,6 +50,7 @@ from augment_client.results import (
     StreamInfo,
     Unseen,
 )
+from augment_client.server_info import ServerInfo
 from augment_client.streams import AsyncRecordStream, RecordStream
 from augment_proto.receipt import Receipt
 
@@ -76,6 +78,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "NotFoundError",
+    "OverloadedError",
     "Predictions",
     "ProtocolError",
     "QuotaExceededError",
@@ -86,6 +89,7 @@ __all__ = [
     "RecordsLike",
     "Scores",
     "ServerError",
+    "ServerInfo",
     "StreamInfo",
     "TooLargeError",
     "UnauthenticatedError",

@@ -65,7 +65,10 @@ async def _serve(settings: Settings, registry: Registry) -> None:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     server = await Server.start(settings, registry)
     names = [f"{model.name}/{model.version}" for model in registry.models()]
-    get_logger().info("ready", host=server.host, port=server.port, models=names)
+    ports = {"port": server.port}
+    if server.metrics_page is not None:
+        ports["metrics_port"] = server.metrics_page.port
+    get_logger().info("ready", host=server.host, models=names, **ports)
     await stop.wait()
     get_logger().info("stopping", grace_s=settings.grace_s)
     await _stop(server, hurry)

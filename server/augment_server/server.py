@@ -11,10 +11,13 @@ from grpc_reflection.v1alpha import reflection
 
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2_grpc
+from augment_server.admission import Admission
 from augment_server.authentication import Gatekeeper
 from augment_server.interceptor import CallInterceptor
 from augment_server.listening import listen
+from augment_server.metrics import Metrics, MetricsPage
 from augment_server.operations import Operations
+from augment_server.server_info import ServerInfo
 from augment_server.service import AugmentService
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ class Server:
     Attributes:
         host: The address it listens on.
         port: The port it listens on.
+        metrics: What it counts.
+        metrics_page: Where it tells that; None: nowhere.
     """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
@@ -37,11 +42,14 @@ class Server:
         self.port = settings.port
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.computations, thread_name_prefix="compute")
-        self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(Gatekeeper(settings))], options=_options(settings)
-        )
+        self.metrics = Metrics()
+        self.metrics.watch_models(lambda: {"serving": len(registry.models())})
+        self.metrics_page: MetricsPage | None = None
+        admission = Admission(self._pool, settings, self.metrics)
+        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings.idle_s)
+        self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
-        service = AugmentService(Operations(registry, settings), self._pool)
+        service = AugmentService(Operations(registry, settings), admission, ServerInfo(settings, registry))
         augment_pb2_grpc.add_AugmentServiceServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -57,6 +65,8 @@ class Server:
         """
         server = cls(settings, registry)
         server.port = listen(server._server, settings)
+        if settings.metrics_port is not None:
+            server.metrics_page = MetricsPage(server.metrics, settings.metrics_host, settings.metrics_port)
         await server._server.start()
         for name in ("", SERVICE, *(model.name for model in registry.models())):
             await server._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -70,6 +80,9 @@ class Server:
         """
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._settings.grace_s if grace_s is None else grace_s)
+        if self.metrics_page is not None:
+            self.metrics_page.stop()
+            self.metrics_page = None
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
