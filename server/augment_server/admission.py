@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from augment.runtime.cpus import available_cpus
 from augment_server.denials import OverloadedError
 from augment_server.fair_queue import FairQueue, Ticket
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from augment_server.metrics import Metrics
     from augment_server.settings import Settings
 
-__all__ = ["LEAST_ROWS", "Admission", "Bid", "Rate"]
+__all__ = ["LEAST_ROWS", "Admission", "Bid", "Rate", "computations_of"]
 
 LEAST_ROWS = 256
 """What the smallest call counts: graphs run on blocks, and each call has work of its own."""
 
 _LEAST_RETRY_S, _LONGEST_RETRY_S = 0.1, 60.0
-_MEMORY = 0.95
+_MEMORY = 0.8
+_LIKELY = 0.5
+"""Who would wait longer than this share of what is allowed is refused at once: the estimate is one."""
 
 _T = TypeVar("_T")
 
@@ -49,8 +52,13 @@ class Bid:
     begun: bool = False
 
 
+def computations_of(settings: Settings) -> int:
+    """Return how many computations there are at a time: more than processors only make each other wait."""
+    return settings.computations or available_cpus()
+
+
 class Rate:
-    """Rows a second that one computation makes, as measured lately; the last 20 count most."""
+    """Rows a second that one computation makes, as measured lately; the last five count most."""
 
     def __init__(self) -> None:
         self._rows = 0.0
@@ -76,14 +84,14 @@ class Admission:
     1998, alpha 1): one that floods it gets half, and the others find room.
 
     Args:
-        pool: At least `settings.computations` threads.
+        pool: At least `computations_of(settings)` threads.
         settings: How many computations at a time, and the bounds of the queue.
         metrics: Told what waits and what is computed.
     """
 
     def __init__(self, pool: Executor, settings: Settings, metrics: Metrics) -> None:
         self._pool = pool
-        self._slots = settings.computations
+        self._slots = computations_of(settings)
         self._max_rows = settings.max_queue_rows
         self._max_wait_s = settings.max_queue_s
         self._metrics = metrics
@@ -103,7 +111,7 @@ class Admission:
         own = self._queue.rows_of(bid.client) + bid.rows
         full = bool(self._queue) and own > self._max_rows - self._queue.rows
         left_s = self._max_wait_s if bid.time_left_s is None else min(self._max_wait_s, bid.time_left_s)
-        if full or self._seconds(min(self._queue.rows, own * max(1, self._queue.clients))) > left_s:
+        if full or self._seconds(min(self._queue.rows, own * max(1, self._queue.clients))) > _LIKELY * left_s:
             raise self._refusal()
 
     async def run(self, bid: Bid, work: Callable[[], _T]) -> _T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from pydantic_settings import CliApp
 
 from augment.errors import AugmentError
 from augment_server.logs import configure_logs, get_logger
+from augment_server.priority import give_way
 from augment_server.registry import Registry
 from augment_server.server import Server
 from augment_server.settings import Settings
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main", "serve"]
+
+_SWITCH_S = 0.0005
+"""How long a computing thread may keep the interpreter from the event loop. With Python's own 5 ms a call
+that needs ten turns of the loop, such as a refusal, takes 50 ms."""
 
 
 def serve(settings: Settings) -> None:
@@ -31,7 +37,9 @@ def serve(settings: Settings) -> None:
         RequestError: There is nothing to serve, or the address is taken.
     """
     configure_logs(settings)
-    registry = Registry.open(settings)
+    sys.setswitchinterval(_SWITCH_S)
+    with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
+        registry = opening.submit(Registry.open, settings).result()
     asyncio.run(_serve(settings, registry))
 
 

@@ -11,12 +11,13 @@ from grpc_reflection.v1alpha import reflection
 
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2_grpc
-from augment_server.admission import Admission
+from augment_server.admission import Admission, computations_of
 from augment_server.authentication import Gatekeeper
 from augment_server.interceptor import CallInterceptor
 from augment_server.listening import listen
 from augment_server.metrics import Metrics, MetricsPage
 from augment_server.operations import Operations
+from augment_server.priority import give_way
 from augment_server.server_info import ServerInfo
 from augment_server.service import AugmentService
 
@@ -41,7 +42,9 @@ class Server:
         self.host = settings.host
         self.port = settings.port
         self._settings = settings
-        self._pool = ThreadPoolExecutor(settings.computations, thread_name_prefix="compute")
+        self._pool = ThreadPoolExecutor(
+            computations_of(settings), thread_name_prefix="compute", initializer=give_way
+        )
         self.metrics = Metrics()
         self.metrics.watch_models(lambda: {"serving": len(registry.models())})
         self.metrics_page: MetricsPage | None = None

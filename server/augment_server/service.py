@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ from augment_server.calls import caller, current_call
 from augment_server.costs import batch_cost, request_cost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from augment_proto.v1 import augment_pb2 as pb
     from augment_server.admission import Admission
@@ -57,17 +58,15 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Synthetic records; a cancelled call computes nothing beyond the batch it is at."""
         messages = self._operations.generate(request)
-        left = request.rows
-        header = await self._run(partial(next, messages), context, batch_cost(left))
-        yield header
-        cost = LEAST_ROWS  # the first batch was made with the header
-        while left > 0 and (
-            message := await self._run(partial(next, messages, None), context, cost, begun=True)
-        ):
-            rows = message.chunk.row_count
-            left -= rows
-            cost = batch_cost(left, rows)
-            yield message
+        left, cost, begun = request.rows, batch_cost(request.rows), False
+        while True:
+            part = await self._run(partial(_part, messages, 1 if begun else 2), context, cost, begun=begun)
+            for message in part:
+                yield message
+            rows = part[-1].chunk.row_count if part else 0
+            left, begun, cost = left - rows, True, batch_cost(left - rows, rows)
+            if not rows or left <= 0:
+                return
             await self._pace(rows)
 
     async def Interpolate(self, request: pb.InterpolateRequest, context: Any) -> pb.InterpolateResponse:  # noqa: N802
@@ -127,3 +126,8 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         """Return `work()`, computed when it is the call's turn."""
         bid = Bid(current_call().client, rows, context.time_remaining(), begun)
         return await self._admission.run(bid, work)
+
+
+def _part(messages: Iterator[pb.GenerateResponse], most: int) -> list[pb.GenerateResponse]:
+    """Return the next messages; the header comes with the first rows, which are made with it."""
+    return list(itertools.islice(messages, most))

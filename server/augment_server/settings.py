@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None, ge=1, le=256, description="threads of one computation; default: by the CPUs there are"
     )
-    computations: int = Field(default=4, ge=1, le=256, description="computations at the same time")
+    computations: int | None = Field(
+        default=None, ge=1, le=256, description="computations at the same time; default: as many as CPUs"
+    )
     max_rows_per_request: int = Field(
         default=MAX_ROWS_PER_CALL, ge=1, description="records in one unary call, in either direction"
     )
@@ -67,7 +69,7 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="rows of work that may wait; more is refused at once"
     )
     max_queue_s: float = Field(
-        default=10.0, gt=0, le=3600, description="seconds that a call may wait for its turn"
+        default=3.0, gt=0, le=3600, description="seconds that a call may wait for its turn"
     )
     idle_s: float = Field(
         default=60.0,
