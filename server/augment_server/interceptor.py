@@ -16,6 +16,7 @@ from augment_server.admission import Bid
 from augment_server.calls import Call, begin_call, note
 from augment_server.logs import get_logger
 from augment_server.status import is_fault, refusal_of
+from augment_server.uploads import Uploads
 from augment_server.wire import Wire
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from augment_server.authentication import Gatekeeper
     from augment_server.metrics import Metrics
     from augment_server.principals import Principal
+    from augment_server.settings import Settings
 
 __all__ = ["CallInterceptor"]
 
@@ -41,14 +43,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         gatekeeper: Knows the callers.
         admission: Says whether there is room for another call.
         metrics: Told how calls end.
-        idle_s: How long a caller may take to send, or to read.
+        settings: How long a caller may take to send, or to read, and how much.
     """
 
-    def __init__(self, gatekeeper: Gatekeeper, admission: Admission, metrics: Metrics, idle_s: float) -> None:
+    def __init__(
+        self, gatekeeper: Gatekeeper, admission: Admission, metrics: Metrics, settings: Settings
+    ) -> None:
         self._gatekeeper = gatekeeper
         self._admission = admission
         self._metrics = metrics
-        self._idle_s = idle_s
+        self._idle_s = settings.idle_s
+        self._uploads = Uploads(settings.max_request_bytes, settings.idle_s)
 
     async def intercept_service(
         self,
@@ -76,7 +81,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             async with self._answering(method, context) as call:
                 if method not in _AT_ONCE:
                     self._admission.require_room(Bid(call.client, time_left_s=context.time_remaining()))
-                await answer(handler, Wire(handler, context, call, self._idle_s, self._metrics), context)
+                wire = Wire(handler, context, call, self._idle_s, self._metrics, self._uploads)
+                await answer(handler, wire, context)
 
         return answer_call
 
@@ -98,6 +104,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _answering(self, method: str, context: Any) -> AsyncIterator[Call]:
         peer = _address(context.peer())
         call = begin_call(method, _given_id(context), peer=peer)
+        self._metrics.began()
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
             call = begin_call(method, call.request_id, self._caller(context), peer)

@@ -50,16 +50,21 @@ class Metrics:
         self._rows = self._counter("rows", "Rows received or made", "method", "model")
         self._received = self._counter("request_bytes", "Bytes of requests", *method)
         self._sent = self._counter("response_bytes", "Bytes of responses", *method)
+        self._in_flight = self._gauge("calls_in_flight", "Calls that are being answered")
         self._calls = self._histogram("call_seconds", "Seconds of whole calls", _SECONDS, *method)
         self._first = self._histogram(
-            "first_batch_seconds", "Seconds to a stream's first rows", _SECONDS, *method
+            "first_batch_seconds", "Seconds to the first answer with rows", _SECONDS, *method
         )
         self._queued = self._histogram("queue_seconds", "Seconds that computations waited", _SECONDS)
         self._computed = self._histogram("compute_seconds", "Seconds that computations took", _SECONDS)
         self._batch = self._histogram("batch_rows", "Rows of a computation", _ROWS)
 
+    def began(self) -> None:
+        """Count a call that begins."""
+        self._in_flight.inc()
+
     def began_rows(self, call: Call) -> None:
-        """Count a stream whose first rows are there."""
+        """Count a call whose first answer with rows is there."""
         self._first.labels(call.method).observe(call.milliseconds / 1000)
 
     def ended(self, call: Call, status: str, reason: str = "") -> None:
@@ -70,6 +75,7 @@ class Metrics:
             status: The name of gRPC's status code.
             reason: Why it was refused; empty: it was not.
         """
+        self._in_flight.dec()
         self._requests.labels(call.method, status).inc()
         self._calls.labels(call.method).observe(call.milliseconds / 1000)
         if reason:

@@ -49,7 +49,7 @@ class Server:
         self.metrics.watch_models(lambda: {"serving": len(registry.models())})
         self.metrics_page: MetricsPage | None = None
         admission = Admission(self._pool, settings, self.metrics)
-        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings.idle_s)
+        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings)
         self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
         service = AugmentService(Operations(registry, settings), admission, ServerInfo(settings, registry))
