@@ -70,9 +70,7 @@ def main() -> None:
         refused = asyncio.run(cancel_some(host, options.model, options.streams))
         time.sleep(1)
         more = host.memory_mib() - before
-        print(
-            f"  {options.streams} cancelled streams, {refused} of them refused: {more:.1f} MiB more; target <= 20"
-        )
+        print(f"  {options.streams} cancelled streams, {refused} refused: {more:.1f} MiB more; target <= 20")
         print(f"  left behind: {gauges(host)}; target 0")
 
 

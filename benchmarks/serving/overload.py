@@ -1,7 +1,8 @@
 """Ten times the load a server can bear: what it still does, how it refuses, how it is afterwards.
 
 The load is an open loop: calls come at their times whether or not earlier ones were answered, from several
-clients, and nobody heeds a refusal. Peak is what the same calls get in a closed loop before.
+clients, and nobody heeds a refusal. Peak is what the same calls get in a closed loop,
+before and after: what else runs on the machine changes with time.
 """
 
 from __future__ import annotations
@@ -135,8 +136,12 @@ async def measure(host: Host, options: argparse.Namespace) -> None:
         seen, goodput = await flood(stub, request, rate, options.seconds)
         recovered_s = await recovery(stub, request, before_s)
         health = await asyncio.to_thread(told.get)
+        again = await peak(stub, request, options.seconds / 2)
         prober.join()
-    show("goodput of peak", f"{100 * goodput / best:.0f} %", ">= 90 %")
+    print(
+        f"  peak before {best:,.0f}, after {again:,.0f} rows/s; between them {goodput:,.0f} rows/s of goodput"
+    )
+    show("goodput of the mean of both", f"{200 * goodput / (best + again):.0f} %", ">= 90 %")
     show("calls refused / ended otherwise", f"{len(seen.refused_s)} / {seen.other or 0}", "- / 0")
     show("refusals, at the client, ms", spread(seen.refused_s), "<= 10")
     show("refusals, in the server, ms", spread(refused_in_server(host)), "<= 10")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from augment_server.metrics import Metrics
     from augment_server.principals import Principal
     from augment_server.settings import Settings
+    from augment_server.tracing import Tracer
 
 __all__ = ["CallInterceptor"]
 
@@ -44,11 +45,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         admission: Says whether there is room for another call.
         metrics: Told how calls end.
         settings: How long a caller may take to send, or to read, and how much.
+        tracer: Makes spans of calls.
     """
 
     def __init__(
-        self, gatekeeper: Gatekeeper, admission: Admission, metrics: Metrics, settings: Settings
+        self,
+        gatekeeper: Gatekeeper,
+        admission: Admission,
+        metrics: Metrics,
+        settings: Settings,
+        tracer: Tracer,
     ) -> None:
+        self._tracer = tracer
         self._gatekeeper = gatekeeper
         self._admission = admission
         self._metrics = metrics
@@ -102,6 +110,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _answering(self, method: str, context: Any) -> AsyncIterator[Call]:
+        with self._tracer.span(method, _texts(context)) as span:
+            async with self._telling(method, context, span) as call:
+                yield call
+
+    @asynccontextmanager
+    async def _telling(self, method: str, context: Any, span: Any) -> AsyncIterator[Call]:
         peer = _address(context.peer())
         call = begin_call(method, _given_id(context), peer=peer)
         self._metrics.began()
@@ -112,20 +126,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 note(client=call.principal.name)
             yield call
         except asyncio.CancelledError:
-            self._end(call, "CANCELLED")
+            self._end(call, span, "CANCELLED")
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes a status
             refusal = refusal_of(error, call.request_id)
             if is_fault(error):
                 get_logger().error("fault", method=method, exc_info=error)
-            self._end(call, _CODES[refusal.code].name, refusal)
+            self._end(call, span, _CODES[refusal.code].name, refusal)
             details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
             await context.abort(_CODES[refusal.code], pack(refusal).message, details)
         else:
-            self._end(call, "OK")
+            self._end(call, span, "OK")
 
-    def _end(self, call: Call, status: str, refusal: Refusal | None = None) -> None:
-        self._metrics.ended(call, status, str(refusal.reason) if refusal else "")
+    def _end(self, call: Call, span: Any, status: str, refusal: Refusal | None = None) -> None:
+        reason = str(refusal.reason) if refusal else ""
+        self._metrics.ended(call, status, reason)
+        self._tracer.end(span, call, status, reason)
         _log(call, status, refusal)
 
     def _caller(self, context: Any) -> Principal:
@@ -158,6 +174,11 @@ async def _conversing(handler: Any, wire: Wire, context: Any) -> None:
 def _address(peer: str) -> str:
     """Return a peer without its port: `ipv4:10.0.0.1:55555` is `ipv4:10.0.0.1`."""
     return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
+
+
+def _texts(context: Any) -> dict[str, str]:
+    metadata = dict(context.invocation_metadata() or ())
+    return {key: value for key, value in metadata.items() if isinstance(value, str)}
 
 
 def _given_id(context: Any) -> str:

@@ -20,6 +20,7 @@ from augment_server.operations import Operations
 from augment_server.priority import give_way
 from augment_server.server_info import ServerInfo
 from augment_server.service import AugmentService
+from augment_server.tracing import Tracer
 
 if TYPE_CHECKING:
     from augment_server.registry import Registry
@@ -49,7 +50,8 @@ class Server:
         self.metrics.watch_models(lambda: {"serving": len(registry.models())})
         self.metrics_page: MetricsPage | None = None
         admission = Admission(self._pool, settings, self.metrics)
-        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings)
+        self._tracer = Tracer(settings.otlp_endpoint)
+        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings, self._tracer)
         self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
         service = AugmentService(Operations(registry, settings), admission, ServerInfo(settings, registry))
@@ -86,6 +88,7 @@ class Server:
         if self.metrics_page is not None:
             self.metrics_page.stop()
             self.metrics_page = None
+        self._tracer.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Uploads"]
 
-_MEMORY_BYTES = 384 * 2**20
+_MEMORY_BYTES = 320 * 2**20
 _LEAST_S = 2.0
 
 
 class Uploads:
     """Requests that are being read. On one event loop alone.
 
-    As many at a time as fit into 384 MiB, were each as large as allowed. Where another one comes, the one that
-    takes longest has to be through within two seconds of its beginning, so that those who stall give way.
+    As many at a time as fit into 320 MiB, were each as large as allowed. Where another one comes, the oldest
+    has to be through within two seconds of its beginning, so that those who stall give way.
 
     Args:
         max_request_bytes: The largest request.

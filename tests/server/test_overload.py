@@ -203,9 +203,8 @@ def test_the_metrics_are_those_of_the_calls_made(flat_dir: Path) -> None:
     assert values['augment_call_seconds_count{method="Denoise"}'] == 1
     assert values['augment_models{state="serving"}'] == 1
     assert values["augment_queue_depth"] == values["augment_queue_rows"] == values["augment_running"] == 0
-    computations = values["augment_compute_seconds_count"]
-    assert computations == values["augment_batch_rows_count"] == values["augment_queue_seconds_count"]
-    assert computations >= 4
+    assert values["augment_queue_seconds_count"] >= 3
+    assert values["augment_compute_seconds_count"] == values["augment_batch_rows_count"] >= 2
 
 
 async def test_the_server_tells_of_itself(impatient: ServerThread, flat_dir: Path) -> None:
