@@ -26,6 +26,7 @@ from augment_client.errors import (
     ModelNotFoundError,
     NotAllowedError,
     NotFoundError,
+    OverloadedError,
     ProtocolError,
     QuotaExceededError,
     Reason,
@@ -51,6 +52,7 @@ from augment_client.results import (
     Unseen,
     VersionInfo,
 )
+from augment_client.server_info import ServerInfo
 from augment_client.streams import AsyncRecordStream, RecordStream
 from augment_proto.receipt import Receipt
 
@@ -79,6 +81,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "NotFoundError",
+    "OverloadedError",
     "Predictions",
     "ProtocolError",
     "QuotaExceededError",
@@ -89,6 +92,7 @@ __all__ = [
     "RecordsLike",
     "Scores",
     "ServerError",
+    "ServerInfo",
     "StreamInfo",
     "TooLargeError",
     "UnauthenticatedError",

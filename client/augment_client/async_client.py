@@ -15,6 +15,7 @@ from augment_client.denoise_streams import AsyncDenoiseStream
 from augment_client.failures import error_of
 from augment_client.patience import DEFAULT_RETRIES, MAX_RETRIES, Patience
 from augment_client.replicas import Line, Replicas, targets_of
+from augment_client.server_info import ServerInfo
 from augment_client.streams import AsyncRecordStream
 from augment_proto.v1 import augment_pb2 as pb
 
@@ -73,6 +74,10 @@ class AsyncClient:
 
         sent = checked_token(token, self._targets, encrypted=channel_credentials is not None)
         self._replicas = Replicas(self._targets, connect, sent)
+
+    async def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
+        """Return the server's version, limits and features."""
+        return ServerInfo.of(await self._unary("GetServerInfo", pb.GetServerInfoRequest(), timeout_s))
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelInfo]:
         """Return the newest version of each hosted model, ordered by name."""

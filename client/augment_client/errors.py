@@ -15,6 +15,7 @@
     |- UnauthenticatedError (PermissionError)  the server does not know who calls
     |- NotAllowedError (PermissionError)       the caller may not do this
     |- QuotaExceededError                    its rows are used up; `retry_after_s` says for how long
+    |- OverloadedError                       too much waits; `retry_after_s` says when to come again
     |- UnsupportedOperationError             the model has no graph for it
     |- ServerError                           `request_id` names the call in the server's log
     |  `- BundleUnusableError                the model's bundle can no longer be used
@@ -52,6 +53,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "NotFoundError",
+    "OverloadedError",
     "ProtocolError",
     "QuotaExceededError",
     "Reason",
@@ -199,6 +201,17 @@ class QuotaExceededError(ClientError):
     """The caller has used up its rows for now."""
 
     reason = Reason.QUOTA_EXCEEDED
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """In how many seconds the same call may succeed; None: the server did not say."""
+        return self.refusal.retry_after_s
+
+
+class OverloadedError(ClientError):
+    """More waits than the server takes on."""
+
+    reason = Reason.OVERLOADED
 
     @property
     def retry_after_s(self) -> float | None:

@@ -22,6 +22,7 @@ from augment_client.errors import (
     ModelNotFoundError,
     NotAllowedError,
     NotFoundError,
+    OverloadedError,
     QuotaExceededError,
     ServerError,
     TooLargeError,
@@ -55,6 +56,7 @@ _BY_REASON: Mapping[Reason, type[ClientError]] = {
         UnauthenticatedError,
         NotAllowedError,
         QuotaExceededError,
+        OverloadedError,
     )
 }
 _BY_CODE: Mapping[grpc.StatusCode, type[ClientError]] = {

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from augment_client.errors import (
     CallCancelledError,
     ClientError,
+    DeadlineError,
+    OverloadedError,
     QuotaExceededError,
     ServerError,
     UnavailableError,
@@ -19,7 +21,7 @@ __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
 DEFAULT_RETRIES = 8
 MAX_RETRIES = 1_000
 _FIRST_S, _LONGEST_S = 0.1, 5.0
-_LONGEST_QUOTA_S = 60.0
+_LONGEST_TOLD_S = 60.0
 
 
 @dataclass
@@ -51,25 +53,29 @@ class Patience:
             ClientError: `error` itself, where another attempt would not help.
         """
         if not began:
-            if not isinstance(error, UnavailableError) or self.failed >= self.replicas - 1:
+            if not isinstance(error, UnavailableError | OverloadedError) or self.failed >= self.replicas - 1:
                 raise error
             self.failed += 1
             return 0.0
         if not _is_broken(error) or self.failed >= self.retries:
             raise error
-        if isinstance(error, QuotaExceededError) and error.retry_after_s is not None:
+        if isinstance(error, QuotaExceededError | OverloadedError) and error.retry_after_s is not None:
             self.failed += 1
-            return min(error.retry_after_s, _LONGEST_QUOTA_S)
+            return min(error.retry_after_s, _LONGEST_TOLD_S)
         longest = min(_LONGEST_S, _FIRST_S * 2.0**self.failed)
         self.failed += 1
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _is_broken(error: ClientError) -> bool:
-    """Return whether the connection or the server went away, rather than refused.
+    """Return whether the connection or the server went away or had no time, rather than refused for good.
+
+    A server cuts off who does not read for long; the stream goes on once it is read again.
 
     gRPC says INTERNAL or UNKNOWN of a connection cut in the middle of a message, without our reason.
     """
-    if isinstance(error, UnavailableError | CallCancelledError | QuotaExceededError):
+    if isinstance(error, UnavailableError | CallCancelledError | QuotaExceededError | OverloadedError):
         return True
+    if isinstance(error, DeadlineError):
+        return error.refusal.reason is Reason.IDLE
     return isinstance(error, ServerError) and error.refusal.reason is Reason.UNSPECIFIED

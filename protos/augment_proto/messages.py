@@ -6,6 +6,7 @@ could be used against the reader is therefore refused from the message headers a
 
 from __future__ import annotations
 
+import itertools
 import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from augment_proto.limits import Limits
 
-__all__ = ["MessageInspector", "decoding"]
+__all__ = ["MessageInspector", "decoding", "rows_of"]
 
 # Field numbers of org.apache.arrow.flatbuf (format/Message.fbs, format/Schema.fbs).
 _MESSAGE_HEADER = 2
@@ -29,6 +30,7 @@ _BATCH_LENGTH, _BATCH_BUFFERS, _BATCH_COMPRESSION, _BATCH_VIEWS = 0, 2, 3, 4
 _DICTIONARY_ID, _DICTIONARY_DATA, _DICTIONARY_IS_DELTA = 0, 1, 2
 
 _ALIGNMENT = 8
+_MOST_LOOKED_AT = 64
 
 _FOREIGN_ERRORS = (
     pa.ArrowException,
@@ -123,6 +125,22 @@ class MessageInspector:
         self.rows += rows
         if rows < 0 or self.rows > self._limits.max_rows:
             raise ArrowLimitError(f"must have at most {self._limits.max_rows} rows", self.rows)
+
+
+def rows_of(data: bytes) -> int:
+    """Return about how many rows a stream holds, from the headers of its first messages, decoding nothing.
+
+    Bytes that are no stream count as none: whoever decodes them says what is wrong.
+    """
+    rows = 0
+    try:
+        for message in itertools.islice(_messages(data), _MOST_LOOKED_AT):
+            header = Table.root(message.metadata.to_pybytes()).table(_MESSAGE_HEADER)
+            if message.type == "record batch" and header is not None:
+                rows += max(0, header.scalar(_BATCH_LENGTH, "<q"))
+    except (ArrowFormatError, struct.error):
+        return rows
+    return rows
 
 
 def _messages(data: bytes) -> Iterator[pa.Message]:

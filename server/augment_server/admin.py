@@ -16,10 +16,12 @@ from augment_server.admin_tokens import TokenInterceptor, read_tokens
 from augment_server.calls import note
 from augment_server.descriptions import told_version
 from augment_server.interceptor import CallInterceptor
+from augment_server.tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from augment_server.metrics import Metrics
     from augment_server.registry import Registry
     from augment_server.settings import Settings
 
@@ -113,10 +115,11 @@ class AdminListener:
         port: The port it listens on.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, tokens: list[str]) -> None:
+    def __init__(self, settings: Settings, registry: Registry, tokens: list[str], metrics: Metrics) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="admin")
+        calls = CallInterceptor(None, None, metrics, settings, Tracer(""), ADMIN_SERVICE)
         self._server = grpc.aio.server(
-            interceptors=[TokenInterceptor(tokens), CallInterceptor(service=ADMIN_SERVICE)],
+            interceptors=[TokenInterceptor(tokens), calls],
             options=[("grpc.max_receive_message_length", _MAX_REQUEST_BYTES), ("grpc.so_reuseport", 0)],
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(registry, self._pool), self._server)
@@ -128,7 +131,7 @@ class AdminListener:
             raise RequestError.of("admin_port", "must be free to listen on", address) from error
 
     @classmethod
-    async def start(cls, settings: Settings, registry: Registry) -> AdminListener | None:
+    async def start(cls, settings: Settings, registry: Registry, metrics: Metrics) -> AdminListener | None:
         """Return a listener that takes calls; None if the settings want none.
 
         Raises:
@@ -136,7 +139,7 @@ class AdminListener:
         """
         if settings.admin_port is None or settings.admin_token_file is None:
             return None
-        listener = cls(settings, registry, read_tokens(settings.admin_token_file))
+        listener = cls(settings, registry, read_tokens(settings.admin_token_file), metrics)
         await listener._server.start()
         return listener
 

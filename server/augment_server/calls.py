@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from augment_server.principals import ANYONE, Principal
 
-__all__ = ["Call", "begin_call", "caller", "note"]
+__all__ = ["Call", "begin_call", "caller", "current_call", "note"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -23,6 +23,7 @@ class Call:
         method: Its name, e.g. `Denoise`.
         request_id: The caller's `x-request-id`, or one made here.
         principal: Who calls.
+        peer: From which address.
         started_s: When it came, by the monotonic clock.
         facts: What its log line tells besides, e.g. `model`, `rows`.
     """
@@ -30,8 +31,14 @@ class Call:
     method: str
     request_id: str
     principal: Principal = ANYONE
+    peer: str = ""
     started_s: float = field(default_factory=time.monotonic)
     facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def client(self) -> str:
+        """Between whom the server is fair: the principal, or else the address."""
+        return self.principal.name or self.peer
 
     @property
     def milliseconds(self) -> float:
@@ -42,7 +49,7 @@ class Call:
 _CURRENT: ContextVar[Call | None] = ContextVar("augment_server_call", default=None)
 
 
-def begin_call(method: str, given_id: str = "", principal: Principal = ANYONE) -> Call:
+def begin_call(method: str, given_id: str = "", principal: Principal = ANYONE, peer: str = "") -> Call:
     """Return a new call and make it the current one of this task and of work that copies its context.
 
     Args:
@@ -50,11 +57,17 @@ def begin_call(method: str, given_id: str = "", principal: Principal = ANYONE) -
         given_id: The caller's id; any but 8 to 64 plain characters is replaced, so that nobody writes
             into the log what they like.
         principal: Who calls.
+        peer: From which address.
     """
     request_id = given_id if _REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
-    call = Call(method, request_id, principal)
+    call = Call(method, request_id, principal, peer)
     _CURRENT.set(call)
     return call
+
+
+def current_call() -> Call:
+    """Return the current call; an empty one where there is none."""
+    return _CURRENT.get() or Call("", "")
 
 
 def caller() -> Principal:

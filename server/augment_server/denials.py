@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from augment.errors import AugmentError
 
-__all__ = ["NotAllowedError", "QuotaError", "UnauthenticatedError"]
+__all__ = ["IdleError", "NotAllowedError", "OverloadedError", "QuotaError", "UnauthenticatedError"]
 
 
 class UnauthenticatedError(AugmentError):
@@ -29,3 +29,20 @@ class QuotaError(AugmentError):
         self.client = client
         self.rows_per_minute = rows_per_minute
         self.retry_after_s = retry_after_s
+
+
+class OverloadedError(AugmentError):
+    """More waits than this server takes on.
+
+    Args:
+        waiting: How many computations wait.
+        retry_after_s: When the next call may succeed.
+    """
+
+    def __init__(self, waiting: int, retry_after_s: float) -> None:
+        super().__init__(f"the server is busy: {waiting} computations wait")
+        self.retry_after_s = retry_after_s
+
+
+class IdleError(AugmentError):
+    """The caller neither sent nor read for too long."""

@@ -8,27 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog.contextvars
-from google.protobuf.message import DecodeError
 from grpc_health.v1 import health
 
-from augment.errors import RequestError
 from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
+from augment_server.admission import Bid
 from augment_server.calls import Call, begin_call, note
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
+from augment_server.uploads import Uploads
+from augment_server.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from augment_server.admission import Admission
     from augment_server.authentication import Gatekeeper
+    from augment_server.metrics import Metrics
+    from augment_server.settings import Settings
+    from augment_server.tracing import Tracer
 
 __all__ = ["CallInterceptor"]
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _ID_KEY = "x-request-id"
 _STATUS_KEY = "grpc-status-details-bin"
+_AT_ONCE = ("GetServerInfo",)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -36,11 +42,28 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         gatekeeper: Knows the callers; None: nobody is asked.
+        admission: Says whether there is room for another call; None: there always is.
+        metrics: Told how calls end.
+        settings: How long a caller may take to send, or to read, and how much.
+        tracer: Makes spans of calls.
         service: The full name of the service.
     """
 
-    def __init__(self, gatekeeper: Gatekeeper | None = None, service: str = SERVICE) -> None:
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper | None,
+        admission: Admission | None,
+        metrics: Metrics,
+        settings: Settings,
+        tracer: Tracer,
+        service: str = SERVICE,
+    ) -> None:
+        self._tracer = tracer
         self._gatekeeper = gatekeeper
+        self._admission = admission
+        self._metrics = metrics
+        self._idle_s = settings.idle_s
+        self._uploads = Uploads(settings.max_request_bytes, settings.idle_s)
         self._service = service
 
     async def intercept_service(
@@ -48,7 +71,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Return the method's handler, wrapped."""
+        """Return the method's handler, wrapped.
+
+        Ours all become streams, whatever they are to the caller: gRPC reads and writes those when it is
+        told to, so that a call is refused before its request is read, and one that stalls is cut off.
+        """
         handler = await continuation(handler_call_details)
         service, _, method = handler_call_details.method.rpartition("/")
         if handler is None or service == f"/{health.SERVICE_NAME}":
@@ -56,47 +83,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if service != f"/{self._service}":
             closed = self._gatekeeper is not None and not self._gatekeeper.is_open
             return self._guarded(handler, method) if closed else handler
-        serializer = handler.response_serializer
-        if handler.request_streaming:
-            answer = self._conversing(handler, method)
-            return grpc.stream_stream_rpc_method_handler(answer, response_serializer=serializer)
-        if handler.response_streaming:
-            answer = self._streaming(handler, method)
-            return grpc.unary_stream_rpc_method_handler(answer, response_serializer=serializer)
-        answer = self._unary(handler, method)
-        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=serializer)
+        return grpc.stream_stream_rpc_method_handler(self._answer(handler, method))
 
-    def _unary(self, handler: Any, method: str) -> Any:
-        async def answer(body: bytes, context: Any) -> Any:
-            async with self._answering(method, context):
-                return await handler.unary_unary(_request(handler, body), context)
-
-        return answer
-
-    def _streaming(self, handler: Any, method: str) -> Any:
+    def _answer(self, handler: Any, method: str) -> Any:
         """Return a coroutine, not a generator: a cancelled one ends here and now, with all it holds."""
+        answer = _way(handler)
 
-        async def answer(body: bytes, context: Any) -> None:
-            async with (
-                self._answering(method, context),
-                aclosing(handler.unary_stream(_request(handler, body), context)) as messages,
-            ):
-                async for message in messages:
-                    await context.write(message)
+        async def answer_call(_: object, context: Any) -> None:
+            async with self._answering(method, context) as call:
+                if self._admission is not None and method not in _AT_ONCE:
+                    self._admission.require_room(Bid(call.client, time_left_s=context.time_remaining()))
+                wire = Wire(handler, context, call, self._idle_s, self._metrics, self._uploads)
+                await answer(handler, wire, context)
 
-        return answer
-
-    def _conversing(self, handler: Any, method: str) -> Any:
-        async def answer(bodies: AsyncIterator[bytes], context: Any) -> None:
-            requests = (_request(handler, body) async for body in bodies)
-            async with (
-                self._answering(method, context),
-                aclosing(handler.stream_stream(requests, context)) as messages,
-            ):
-                async for message in messages:
-                    await context.write(message)
-
-        return answer
+        return answer_call
 
     def _guarded(self, handler: Any, method: str) -> Any:
         """Return a handler of another service, all of whose methods stream both ways, for known callers."""
@@ -113,26 +113,40 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     @asynccontextmanager
-    async def _answering(self, method: str, context: Any) -> AsyncIterator[None]:
-        call = begin_call(method, _given_id(context))
+    async def _answering(self, method: str, context: Any) -> AsyncIterator[Call]:
+        with self._tracer.span(method, _texts(context)) as span:
+            async with self._telling(method, context, span) as call:
+                yield call
+
+    @asynccontextmanager
+    async def _telling(self, method: str, context: Any, span: Any) -> AsyncIterator[Call]:
+        peer = _address(context.peer())
+        call = begin_call(method, _given_id(context), peer=peer)
+        self._metrics.began()
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
-            call = begin_call(method, call.request_id, self._caller(context))
+            call = begin_call(method, call.request_id, self._caller(context), peer)
             if call.principal.name:
                 note(client=call.principal.name)
-            yield
+            yield call
         except asyncio.CancelledError:
-            _log(call, "CANCELLED")
+            self._end(call, span, "CANCELLED")
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes a status
             refusal = refusal_of(error, call.request_id)
             if is_fault(error):
                 get_logger().error("fault", method=method, exc_info=error)
-            _log(call, _CODES[refusal.code].name, refusal)
+            self._end(call, span, _CODES[refusal.code].name, refusal)
             details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
             await context.abort(_CODES[refusal.code], pack(refusal).message, details)
         else:
-            _log(call, "OK")
+            self._end(call, span, "OK")
+
+    def _end(self, call: Call, span: Any, status: str, refusal: Refusal | None = None) -> None:
+        reason = str(refusal.reason) if refusal else ""
+        self._metrics.ended(call, status, reason)
+        self._tracer.end(span, call, status, reason)
+        _log(call, status, refusal)
 
     def _caller(self, context: Any) -> Principal:
         if self._gatekeeper is None:
@@ -141,11 +155,36 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return self._gatekeeper.principal(metadata, context.auth_context() or {})
 
 
-def _request(handler: Any, body: bytes) -> Any:
-    try:
-        return handler.request_deserializer(body)
-    except DecodeError as error:
-        raise RequestError.of("request", "must be a message of this method", f"{len(body)} bytes") from error
+def _way(handler: Any) -> Callable[[Any, Wire, Any], Awaitable[None]]:
+    if handler.request_streaming:
+        return _conversing
+    return _streaming if handler.response_streaming else _unary
+
+
+async def _unary(handler: Any, wire: Wire, context: Any) -> None:
+    await wire.write(await handler.unary_unary(await wire.request(), context))
+
+
+async def _streaming(handler: Any, wire: Wire, context: Any) -> None:
+    async with aclosing(handler.unary_stream(await wire.request(), context)) as messages:
+        async for message in messages:
+            await wire.write(message)
+
+
+async def _conversing(handler: Any, wire: Wire, context: Any) -> None:
+    async with aclosing(handler.stream_stream(wire.requests(), context)) as messages:
+        async for message in messages:
+            await wire.write(message)
+
+
+def _address(peer: str) -> str:
+    """Return a peer without its port: `ipv4:10.0.0.1:55555` is `ipv4:10.0.0.1`."""
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
+
+
+def _texts(context: Any) -> dict[str, str]:
+    metadata = dict(context.invocation_metadata() or ())
+    return {key: value for key, value in metadata.items() if isinstance(value, str)}
 
 
 def _given_id(context: Any) -> str:

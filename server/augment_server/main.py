@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from pydantic_settings import CliApp
 from augment.errors import AugmentError
 from augment_server.admin import AdminListener
 from augment_server.logs import configure_logs, get_logger
+from augment_server.priority import give_way
 from augment_server.registry import Registry
 from augment_server.server import Server
 from augment_server.settings import Settings
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main", "serve"]
+
+_SWITCH_S = 0.0005
+"""How long a computing thread may keep the interpreter from the event loop. With Python's own 5 ms a call
+that needs ten turns of the loop, such as a refusal, takes 50 ms."""
 
 
 def serve(settings: Settings) -> None:
@@ -32,7 +38,9 @@ def serve(settings: Settings) -> None:
         RequestError: There is nothing to serve, or the address is taken.
     """
     configure_logs(settings)
-    registry = Registry.open(settings)
+    sys.setswitchinterval(_SWITCH_S)
+    with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
+        registry = opening.submit(Registry.open, settings).result()
     try:
         asyncio.run(_serve(settings, registry))
     finally:
@@ -67,10 +75,16 @@ async def _serve(settings: Settings, registry: Registry) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    admin = await AdminListener.start(settings, registry)
     server = await Server.start(settings, registry)
+    try:
+        admin = await AdminListener.start(settings, registry, server.metrics)
+    except BaseException:
+        await server.stop(grace_s=0)
+        raise
     names = [f"{model.name}/{model.version}" for model in registry.models()]
     ports = {"port": server.port} | ({"admin_port": admin.port} if admin else {})
+    if server.metrics_page is not None:
+        ports["metrics_port"] = server.metrics_page.port
     get_logger().info("ready", host=server.host, models=names, **ports)
     await stop.wait()
     get_logger().info("stopping", grace_s=settings.grace_s)

@@ -59,12 +59,13 @@ class Operations:
 
     Attributes:
         quotas: The rows of each client.
+        max_rows: Rows of one unary call, in either direction.
     """
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
         self.quotas = Quotas()
         self._registry = registry
-        self._max_rows = settings.max_rows_per_request
+        self.max_rows = settings.max_rows_per_request
         self._max_stream_rows = settings.max_stream_rows
         self._limits = Limits(max_bytes=settings.max_request_bytes, max_rows=settings.max_rows_per_request)
 
@@ -122,8 +123,8 @@ class Operations:
         """Return the records on the paths between `start` and `end`."""
         model = self._model(request, "interpolate")
         start, end = self._table(request.start, "start"), self._table(request.end, "end")
-        if start.num_rows * request.steps > self._max_rows:
-            rule = f"must be such that steps x rows of start is at most {self._max_rows}"
+        if start.num_rows * request.steps > self.max_rows:
+            rule = f"must be such that steps x rows of start is at most {self.max_rows}"
             raise TooLargeError.of("steps", rule, request.steps)
         method = _METHODS.get(request.method)
         if method is None:
@@ -171,8 +172,8 @@ class Operations:
         self, model: Model, table: pa.Table, request: pb.DenoiseRequest, threshold: float | None
     ) -> pb.DenoiseResponse:
         """Return completed tables."""
-        if table.num_rows * request.draws > self._max_rows:
-            rule = f"must be such that draws x rows of records is at most {self._max_rows}"
+        if table.num_rows * request.draws > self.max_rows:
+            rule = f"must be such that draws x rows of records is at most {self.max_rows}"
             raise TooLargeError.of("draws", rule, request.draws)
         self.quotas.spend(caller(), table.num_rows * request.draws)
         made = model.denoise(

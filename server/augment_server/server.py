@@ -13,12 +13,17 @@ from grpc_reflection.v1alpha import reflection
 
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2_grpc
+from augment_server.admission import Admission, computations_of
 from augment_server.authentication import Gatekeeper
 from augment_server.interceptor import CallInterceptor
 from augment_server.listening import listen
 from augment_server.logs import get_logger
+from augment_server.metrics import Metrics, MetricsPage
 from augment_server.operations import Operations
+from augment_server.priority import give_way
+from augment_server.server_info import ServerInfo
 from augment_server.service import AugmentService
+from augment_server.tracing import Tracer
 
 if TYPE_CHECKING:
     from augment_server.registry import Registry
@@ -33,6 +38,8 @@ class Server:
     Attributes:
         host: The address it listens on.
         port: The port it listens on.
+        metrics: What it counts.
+        metrics_page: Where it tells that; None: nowhere.
     """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
@@ -42,12 +49,18 @@ class Server:
         self._registry = registry
         self._watching: asyncio.Task[None] | None = None
         self._hurried = asyncio.Event()
-        self._pool = ThreadPoolExecutor(settings.computations, thread_name_prefix="compute")
-        self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(Gatekeeper(settings))], options=_options(settings)
+        self._pool = ThreadPoolExecutor(
+            computations_of(settings), thread_name_prefix="compute", initializer=give_way
         )
+        self.metrics = Metrics()
+        self.metrics.watch_models(lambda: {"serving": len(registry.models())})
+        self.metrics_page: MetricsPage | None = None
+        admission = Admission(self._pool, settings, self.metrics)
+        self._tracer = Tracer(settings.otlp_endpoint)
+        interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings, self._tracer)
+        self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
-        service = AugmentService(Operations(registry, settings), self._pool)
+        service = AugmentService(Operations(registry, settings), admission, ServerInfo(settings, registry))
         augment_pb2_grpc.add_AugmentServiceServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -63,6 +76,8 @@ class Server:
         """
         server = cls(settings, registry)
         server.port = listen(server._server, settings)
+        if settings.metrics_port is not None:
+            server.metrics_page = MetricsPage(server.metrics, settings.metrics_host, settings.metrics_port)
         await server._server.start()
         await server._follow()
         if settings.watch_s:
@@ -83,6 +98,10 @@ class Server:
         else:
             self._hurried.set()
         await self._server.stop(self._settings.grace_s if grace_s is None else grace_s)
+        if self.metrics_page is not None:
+            self.metrics_page.stop()
+            self.metrics_page = None
+        self._tracer.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _delay(self, seconds: float) -> None:

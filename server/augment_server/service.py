@@ -1,20 +1,24 @@
-"""The gRPC servicer: hands each call to `Operations` in a pool of threads, the event loop stays free."""
+"""The gRPC servicer: has `Operations` compute each call when its turn comes; the event loop stays free."""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augment_proto.v1 import augment_pb2_grpc
-from augment_server.calls import caller
+from augment_server.admission import LEAST_ROWS, Bid
+from augment_server.calls import caller, current_call
+from augment_server.costs import batch_cost, request_cost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from concurrent.futures import Executor
 
     from augment_proto.v1 import augment_pb2 as pb
+    from augment_server.admission import Admission
     from augment_server.operations import Operations
+    from augment_server.server_info import ServerInfo
 
 __all__ = ["AugmentService"]
 
@@ -26,72 +30,84 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     Args:
         operations: What they do.
-        pool: Where they do it.
+        admission: When, and where.
+        info: What is told of the server.
     """
 
-    def __init__(self, operations: Operations, pool: Executor) -> None:
+    def __init__(self, operations: Operations, admission: Admission, info: ServerInfo) -> None:
         self._operations = operations
-        self._pool = pool
+        self._admission = admission
+        self._info = info
 
-    async def ListModels(self, request: pb.ListModelsRequest, context: object) -> pb.ListModelsResponse:  # noqa: ARG002, N802
-        """The hosted models."""
-        return await self._run(self._operations.list_models, request)
-
-    async def GetModel(self, request: pb.GetModelRequest, context: object) -> pb.GetModelResponse:  # noqa: ARG002, N802
-        """One model."""
-        return await self._run(self._operations.get_model, request)
-
-    async def Generate(  # noqa: N802
+    async def GetServerInfo(  # noqa: N802
         self,
-        request: pb.GenerateRequest,
+        request: pb.GetServerInfoRequest,  # noqa: ARG002
         context: object,  # noqa: ARG002
-    ) -> AsyncIterator[pb.GenerateResponse]:
+    ) -> pb.GetServerInfoResponse:
+        """The server itself."""
+        return self._info.message()
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:  # noqa: N802
+        """The hosted models."""
+        return await self._run(partial(self._operations.list_models, request), context)
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:  # noqa: N802
+        """One model."""
+        return await self._run(partial(self._operations.get_model, request), context)
+
+    async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Synthetic records; a cancelled call computes nothing beyond the batch it is at."""
         messages = self._operations.generate(request)
-        while (message := await self._run(_next, messages)) is not None:
-            yield message
-            await self._pace(message.chunk.row_count)
+        left, cost, begun = request.rows, batch_cost(request.rows), False
+        while True:
+            part = await self._run(partial(_part, messages, 1 if begun else 2), context, cost, begun=begun)
+            for message in part:
+                yield message
+            rows = part[-1].chunk.row_count if part else 0
+            left, begun, cost = left - rows, True, batch_cost(left - rows, rows)
+            if not rows or left <= 0:
+                return
+            await self._pace(rows)
 
-    async def Interpolate(self, request: pb.InterpolateRequest, context: object) -> pb.InterpolateResponse:  # noqa: ARG002, N802
+    async def Interpolate(self, request: pb.InterpolateRequest, context: Any) -> pb.InterpolateResponse:  # noqa: N802
         """Records on the path between two records."""
-        return await self._run(self._operations.interpolate, request)
+        return await self._answer(self._operations.interpolate, request, context)
 
-    async def Denoise(self, request: pb.DenoiseRequest, context: object) -> pb.DenoiseResponse:  # noqa: ARG002, N802
+    async def Denoise(self, request: pb.DenoiseRequest, context: Any) -> pb.DenoiseResponse:  # noqa: N802
         """Records imputed and repaired."""
-        return await self._run(self._operations.denoise, request)
+        return await self._answer(self._operations.denoise, request, context)
 
     async def DenoiseStream(  # noqa: N802
-        self,
-        request_iterator: AsyncIterator[pb.DenoiseStreamRequest],
-        context: object,  # noqa: ARG002
+        self, request_iterator: AsyncIterator[pb.DenoiseStreamRequest], context: Any
     ) -> AsyncIterator[pb.DenoiseStreamResponse]:
         """The same chunk by chunk: the next one is not read before its predecessor is answered."""
         first = await anext(request_iterator, None)
-        denoising = await self._run(self._operations.begin_denoising, first)
+        denoising = await self._run(partial(self._operations.begin_denoising, first), context)
         yield denoising.start
         async for message in request_iterator:
-            yield await self._run(denoising.answer, message)
+            cost = request_cost(message.chunk, self._operations.max_rows)
+            yield await self._run(partial(denoising.answer, message), context, cost, begun=True)
             await self._pace(0)
 
-    async def Encode(self, request: pb.EncodeRequest, context: object) -> pb.EncodeResponse:  # noqa: ARG002, N802
+    async def Encode(self, request: pb.EncodeRequest, context: Any) -> pb.EncodeResponse:  # noqa: N802
         """Records to latent vectors."""
-        return await self._run(self._operations.encode, request)
+        return await self._answer(self._operations.encode, request, context)
 
-    async def Decode(self, request: pb.DecodeRequest, context: object) -> pb.DecodeResponse:  # noqa: ARG002, N802
+    async def Decode(self, request: pb.DecodeRequest, context: Any) -> pb.DecodeResponse:  # noqa: N802
         """Latent vectors to records."""
-        return await self._run(self._operations.decode, request)
+        return await self._answer(self._operations.decode, request, context)
 
-    async def Reconstruct(self, request: pb.ReconstructRequest, context: object) -> pb.ReconstructResponse:  # noqa: ARG002, N802
+    async def Reconstruct(self, request: pb.ReconstructRequest, context: Any) -> pb.ReconstructResponse:  # noqa: N802
         """Encode, then decode."""
-        return await self._run(self._operations.reconstruct, request)
+        return await self._answer(self._operations.reconstruct, request, context)
 
-    async def Score(self, request: pb.ScoreRequest, context: object) -> pb.ScoreResponse:  # noqa: ARG002, N802
+    async def Score(self, request: pb.ScoreRequest, context: Any) -> pb.ScoreResponse:  # noqa: N802
         """How unusual records are."""
-        return await self._run(self._operations.score, request)
+        return await self._answer(self._operations.score, request, context)
 
-    async def Predict(self, request: pb.PredictRequest, context: object) -> pb.PredictResponse:  # noqa: ARG002, N802
+    async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:  # noqa: N802
         """What the model predicts of records."""
-        return await self._run(self._operations.predict, request)
+        return await self._answer(self._operations.predict, request, context)
 
     async def _pace(self, rows: int) -> None:
         """Take a stream's rows from its caller's quota, and wait while the caller owes some."""
@@ -99,11 +115,19 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
-    async def _run(self, work: Callable[[Any], _T], argument: object) -> _T:
-        """Return `work(argument)`, computed in the pool under the call's own context."""
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, work, argument)
+    async def _answer(self, work: Callable[[Any], _T], request: Any, context: Any) -> _T:
+        """Return what is made of a request with records."""
+        cost = request_cost(request, self._operations.max_rows)
+        return await self._run(partial(work, request), context, cost)
+
+    async def _run(
+        self, work: Callable[[], _T], context: Any, rows: int = LEAST_ROWS, *, begun: bool = False
+    ) -> _T:
+        """Return `work()`, computed when it is the call's turn."""
+        bid = Bid(current_call().client, rows, context.time_remaining(), begun)
+        return await self._admission.run(bid, work)
 
 
-def _next(messages: Iterator[pb.GenerateResponse]) -> pb.GenerateResponse | None:
-    return next(messages, None)
+def _part(messages: Iterator[pb.GenerateResponse], most: int) -> list[pb.GenerateResponse]:
+    """Return the next messages; the header comes with the first rows, which are made with it."""
+    return list(itertools.islice(messages, most))

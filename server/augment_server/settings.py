@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None, ge=1, le=256, description="threads of one computation; default: by the CPUs there are"
     )
-    computations: int = Field(default=4, ge=1, le=256, description="computations at the same time")
+    computations: int | None = Field(
+        default=None, ge=1, le=256, description="computations at the same time; default: as many as CPUs"
+    )
     max_rows_per_request: int = Field(
         default=MAX_ROWS_PER_CALL, ge=1, description="records in one unary call, in either direction"
     )
@@ -87,6 +89,26 @@ class Settings(BaseSettings):
     )
     max_stream_rows: int = Field(
         default=1_000_000_000, ge=1, description="rows that one call of Generate may ask for"
+    )
+    max_queue_rows: int = Field(
+        default=1_000_000, ge=1, description="rows of work that may wait; more is refused at once"
+    )
+    max_queue_s: float = Field(
+        default=3.0, gt=0, le=3600, description="seconds that a call may wait for its turn"
+    )
+    idle_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=86400,
+        description="seconds after which a caller that does not send or read is cut off",
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="port of the Prometheus metrics; default: none"
+    )
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, description="address of the metrics")
+    otlp_endpoint: str = Field(
+        default="",
+        description="OpenTelemetry collector that traces go to, http://host:port; default: no traces",
     )
     grace_s: float = Field(
         default=30.0, ge=0, le=3600, description="seconds that calls in flight may go on after SIGTERM"

@@ -23,7 +23,13 @@ from augment.errors import (
 from augment_proto.errors import ArrowFormatError, ArrowLimitError
 from augment_proto.reasons import Reason
 from augment_proto.refusal import Refusal, Violation
-from augment_server.denials import NotAllowedError, QuotaError, UnauthenticatedError
+from augment_server.denials import (
+    IdleError,
+    NotAllowedError,
+    OverloadedError,
+    QuotaError,
+    UnauthenticatedError,
+)
 from augment_server.hosting.snapshot import AliasNotFoundError
 from augment_server.hosting.store import StoreError
 
@@ -51,6 +57,8 @@ TABLE: Mapping[type[Exception], _Row] = {
     UnauthenticatedError: _Row(grpc.StatusCode.UNAUTHENTICATED, Reason.UNAUTHENTICATED),
     NotAllowedError: _Row(grpc.StatusCode.PERMISSION_DENIED, Reason.NOT_ALLOWED),
     QuotaError: _Row(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.QUOTA_EXCEEDED),
+    OverloadedError: _Row(grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.OVERLOADED),
+    IdleError: _Row(grpc.StatusCode.DEADLINE_EXCEEDED, Reason.IDLE),
     TooLargeError: _Row(_INVALID, Reason.TOO_LARGE),
     ArrowLimitError: _Row(_INVALID, Reason.TOO_LARGE),
     ArrowFormatError: _Row(_INVALID, Reason.INVALID_ARROW),
@@ -81,7 +89,7 @@ def refusal_of(error: Exception, request_id: str) -> Refusal:
         violations=_violations(error),
         metadata=_metadata(error),
         request_id=request_id,
-        retry_after_s=error.retry_after_s if isinstance(error, QuotaError) else None,
+        retry_after_s=error.retry_after_s if isinstance(error, QuotaError | OverloadedError) else None,
         quota_subject=error.client if isinstance(error, QuotaError) else "",
     )
 

@@ -33,7 +33,7 @@ def administered(models: Path, token_file: Path) -> Iterator[tuple[Registry, Adm
     options = settings(models, admin_port=0, admin_token_file=token_file)
     registry = Registry.open(options)
     with threaded_server(models, registry) as server:
-        listener: Any = server.run(AdminListener.start(options, registry))
+        listener: Any = server.run(AdminListener.start(options, registry, server.server.metrics))
         try:
             with grpc.insecure_channel(f"127.0.0.1:{listener.port}") as channel:
                 yield registry, AdminServiceStub(channel)

@@ -59,6 +59,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The model has no such alias."""
     REASON_STORE_UNAVAILABLE: _Reason.ValueType  # 15
     """The place where bundles lie cannot be read or written just now."""
+    REASON_OVERLOADED: _Reason.ValueType  # 16
+    """More waits than this server takes on; RetryInfo says when to come again."""
+    REASON_IDLE: _Reason.ValueType  # 17
+    """The caller neither sent nor read for too long."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a call was refused: ErrorInfo.reason holds one of these names without the prefix REASON_,
@@ -93,6 +97,10 @@ REASON_ALIAS_NOT_FOUND: Reason.ValueType  # 14
 """The model has no such alias."""
 REASON_STORE_UNAVAILABLE: Reason.ValueType  # 15
 """The place where bundles lie cannot be read or written just now."""
+REASON_OVERLOADED: Reason.ValueType  # 16
+"""More waits than this server takes on; RetryInfo says when to come again."""
+REASON_IDLE: Reason.ValueType  # 17
+"""The caller neither sent nor read for too long."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _VersionState:
@@ -1541,3 +1549,99 @@ class PredictResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PredictResponse: _TypeAlias = PredictResponse  # noqa: Y015
+
+@_typing.final
+class GetServerInfoRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetServerInfoRequest: _TypeAlias = GetServerInfoRequest  # noqa: Y015
+
+@_typing.final
+class GetServerInfoResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    UPTIME_S_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """Of the package."""
+    uptime_s: _builtins.float
+    """Seconds since then."""
+    models: _builtins.int
+    """Models that are hosted and that the caller may do anything with."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def limits(self) -> Global___ServerLimits: ...
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is switched on: "tls", "mutual-tls", "auth", "admin"."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        uptime_s: _builtins.float = ...,
+        models: _builtins.int = ...,
+        limits: Global___ServerLimits | None = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "limits", b"limits", "models", b"models", "started_at", b"started_at", "uptime_s", b"uptime_s", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
+
+@_typing.final
+class ServerLimits(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ROWS_PER_REQUEST_FIELD_NUMBER: _builtins.int
+    MAX_REQUEST_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_STREAM_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_QUEUE_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_QUEUE_S_FIELD_NUMBER: _builtins.int
+    IDLE_S_FIELD_NUMBER: _builtins.int
+    max_rows_per_request: _builtins.int
+    """Records in one unary call, in either direction."""
+    max_request_bytes: _builtins.int
+    """Bytes of one request."""
+    max_stream_rows: _builtins.int
+    """Rows that one call of Generate may ask for."""
+    max_queue_rows: _builtins.int
+    """Rows of work that may wait, and for how many seconds."""
+    max_queue_s: _builtins.float
+    idle_s: _builtins.float
+    """Seconds after which a caller that neither sends nor reads is cut off."""
+    def __init__(
+        self,
+        *,
+        max_rows_per_request: _builtins.int = ...,
+        max_request_bytes: _builtins.int = ...,
+        max_stream_rows: _builtins.int = ...,
+        max_queue_rows: _builtins.int = ...,
+        max_queue_s: _builtins.float = ...,
+        idle_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idle_s", b"idle_s", "max_queue_rows", b"max_queue_rows", "max_queue_s", b"max_queue_s", "max_request_bytes", b"max_request_bytes", "max_rows_per_request", b"max_rows_per_request", "max_stream_rows", b"max_stream_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServerLimits: _TypeAlias = ServerLimits  # noqa: Y015

@@ -89,6 +89,11 @@ class AugmentServiceStub(object):
                 request_serializer=augment__proto_dot_v1_dot_augment__pb2.PredictRequest.SerializeToString,
                 response_deserializer=augment__proto_dot_v1_dot_augment__pb2.PredictResponse.FromString,
                 _registered_method=True)
+        self.GetServerInfo = channel.unary_unary(
+                '/augment.v1.AugmentService/GetServerInfo',
+                request_serializer=augment__proto_dot_v1_dot_augment__pb2.GetServerInfoRequest.SerializeToString,
+                response_deserializer=augment__proto_dot_v1_dot_augment__pb2.GetServerInfoResponse.FromString,
+                _registered_method=True)
 
 
 class AugmentServiceServicer(object):
@@ -173,6 +178,13 @@ class AugmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetServerInfo(self, request, context):
+        """The server itself; answered at once, however busy it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AugmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -230,6 +242,11 @@ def add_AugmentServiceServicer_to_server(servicer, server):
                     servicer.Predict,
                     request_deserializer=augment__proto_dot_v1_dot_augment__pb2.PredictRequest.FromString,
                     response_serializer=augment__proto_dot_v1_dot_augment__pb2.PredictResponse.SerializeToString,
+            ),
+            'GetServerInfo': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetServerInfo,
+                    request_deserializer=augment__proto_dot_v1_dot_augment__pb2.GetServerInfoRequest.FromString,
+                    response_serializer=augment__proto_dot_v1_dot_augment__pb2.GetServerInfoResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -529,6 +546,33 @@ class AugmentService(object):
             '/augment.v1.AugmentService/Predict',
             augment__proto_dot_v1_dot_augment__pb2.PredictRequest.SerializeToString,
             augment__proto_dot_v1_dot_augment__pb2.PredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetServerInfo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/augment.v1.AugmentService/GetServerInfo',
+            augment__proto_dot_v1_dot_augment__pb2.GetServerInfoRequest.SerializeToString,
+            augment__proto_dot_v1_dot_augment__pb2.GetServerInfoResponse.FromString,
             options,
             channel_credentials,
             insecure,

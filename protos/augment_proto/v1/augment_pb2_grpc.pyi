@@ -61,6 +61,8 @@ class AugmentServiceStub:
     """How unusual each record is, and how unusual that is among held-out training rows."""
     Predict: _grpc.UnaryUnaryMultiCallable[_augment_pb2.PredictRequest, _augment_pb2.PredictResponse]
     """The likeliest class of each record and the probability of each class, or a value."""
+    GetServerInfo: _grpc.UnaryUnaryMultiCallable[_augment_pb2.GetServerInfoRequest, _augment_pb2.GetServerInfoResponse]
+    """The server itself; answered at once, however busy it is."""
 
 @_typing.type_check_only
 class AugmentServiceAsyncStub(AugmentServiceStub):
@@ -90,6 +92,8 @@ class AugmentServiceAsyncStub(AugmentServiceStub):
     """How unusual each record is, and how unusual that is among held-out training rows."""
     Predict: _aio.UnaryUnaryMultiCallable[_augment_pb2.PredictRequest, _augment_pb2.PredictResponse]  # type: ignore[assignment]
     """The likeliest class of each record and the probability of each class, or a value."""
+    GetServerInfo: _aio.UnaryUnaryMultiCallable[_augment_pb2.GetServerInfoRequest, _augment_pb2.GetServerInfoResponse]  # type: ignore[assignment]
+    """The server itself; answered at once, however busy it is."""
 
 class AugmentServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -182,5 +186,13 @@ class AugmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_augment_pb2.PredictResponse, _abc.Awaitable[_augment_pb2.PredictResponse]]:
         """The likeliest class of each record and the probability of each class, or a value."""
+
+    @_abc_1.abstractmethod
+    def GetServerInfo(
+        self,
+        request: _augment_pb2.GetServerInfoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_augment_pb2.GetServerInfoResponse, _abc.Awaitable[_augment_pb2.GetServerInfoResponse]]:
+        """The server itself; answered at once, however busy it is."""
 
 def add_AugmentServiceServicer_to_server(servicer: AugmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

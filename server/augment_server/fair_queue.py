@@ -1,0 +1,101 @@
+"""A queue that is fair between clients: deficit round robin (Shreedhar and Varghese 1996), in rows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["FairQueue", "Ticket"]
+
+_QUANTUM_ROWS = 4096
+"""What each client may have in its turn: about a message of a stream."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """Work that waits.
+
+    Attributes:
+        client: Whose it is.
+        rows: What it costs; at least 1.
+        turn: Whatever the queue's owner wakes it by.
+        granted: Whether its turn came.
+    """
+
+    client: str
+    rows: int
+    turn: Any = None
+    granted: bool = False
+
+
+@dataclass
+class _Line:
+    tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
+    rows: int = 0
+    deficit: int = 0
+
+
+class FairQueue:
+    """Tickets in the order in which their turns come. Not for several threads.
+
+    Clients take turns; in its turn a client gets `_QUANTUM_ROWS` and what it saved, so that over time each
+    gets as many rows as any other that waits, whether it asks in a few large pieces or in many small ones.
+
+    Attributes:
+        rows: What all that waits costs.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._lines: OrderedDict[str, _Line] = OrderedDict()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def clients(self) -> int:
+        """How many clients wait."""
+        return len(self._lines)
+
+    def rows_of(self, client: str) -> int:
+        """Return what one client's waiting work costs."""
+        line = self._lines.get(client)
+        return line.rows if line else 0
+
+    def put(self, ticket: Ticket) -> None:
+        """Let a ticket wait behind its client's others."""
+        line = self._lines.setdefault(ticket.client, _Line())
+        line.tickets[ticket] = None
+        self._count(line, ticket, 1)
+
+    def discard(self, ticket: Ticket) -> None:
+        """Take a ticket out, if it is in."""
+        line = self._lines.get(ticket.client)
+        if line is not None and ticket in line.tickets:
+            self._take(line, ticket)
+
+    def pop(self) -> Ticket | None:
+        """Return the next one; None: nothing waits."""
+        while self._lines:
+            client, line = next(iter(self._lines.items()))
+            ticket = next(iter(line.tickets))
+            if line.deficit >= ticket.rows:
+                line.deficit -= ticket.rows
+                self._take(line, ticket)
+                return ticket
+            line.deficit += _QUANTUM_ROWS
+            self._lines.move_to_end(client)
+        return None
+
+    def _take(self, line: _Line, ticket: Ticket) -> None:
+        del line.tickets[ticket]
+        self._count(line, ticket, -1)
+        if not line.tickets:
+            del self._lines[ticket.client]
+
+    def _count(self, line: _Line, ticket: Ticket, sign: int) -> None:
+        self._length += sign
+        self.rows += sign * ticket.rows
+        line.rows += sign * ticket.rows

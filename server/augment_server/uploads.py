@@ -1,0 +1,62 @@
+"""How many requests are read at a time: gRPC holds what has come of each, up to the largest request."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Uploads"]
+
+_MEMORY_BYTES = 320 * 2**20
+_LEAST_S = 2.0
+
+
+class Uploads:
+    """Requests that are being read. On one event loop alone.
+
+    As many at a time as fit into 320 MiB, were each as large as allowed. Where another one comes, the oldest
+    has to be through within two seconds of its beginning, so that those who stall give way.
+
+    Args:
+        max_request_bytes: The largest request.
+        idle_s: How long one may take where no other waits.
+    """
+
+    def __init__(self, max_request_bytes: int, idle_s: float) -> None:
+        self._places = asyncio.Semaphore(max(4, _MEMORY_BYTES // max_request_bytes))
+        self._idle_s = idle_s
+        self._limits: dict[asyncio.Timeout, float] = {}
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place while a request is read.
+
+        Raises:
+            TimeoutError: There is none in time, or the request takes too long.
+        """
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(self._idle_s):
+            if self._places.locked():
+                self._hurry(now())
+            await self._places.acquire()
+        try:
+            async with asyncio.timeout(self._idle_s) as limit:
+                self._limits[limit] = now()
+                try:
+                    yield
+                finally:
+                    del self._limits[limit]
+        finally:
+            self._places.release()
+
+    def _hurry(self, now: float) -> None:
+        """Let the oldest that is not hurried yet be through soon."""
+        for limit, began in self._limits.items():
+            soon = max(now, began + min(_LEAST_S, self._idle_s))
+            if (limit.when() or soon) > soon:
+                limit.reschedule(soon)
+                return
