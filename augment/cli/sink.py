@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augment.cli.csv_lines import csv_header, csv_lines
-from augment.cli.npz_file import write_npz
 from augment.errors import PublishError, RequestError
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ def write_batches(
         with _replacing(path) as temporary:
             if suffix != ".npz":
                 return _write(temporary, suffix, schema, tables, formats or {})
+            from augment.cli.npz_file import write_npz  # noqa: PLC0415 - numpy, which clients may not have
+
             with _beside(path) as gathered:
                 rows = _write(gathered, ".arrow", schema, tables, {})
                 write_npz(temporary, gathered)

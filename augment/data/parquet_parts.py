@@ -154,6 +154,8 @@ def _footer(path: Path) -> tuple[int, pa.Schema]:
             )
         with pq.ParquetFile(path) as file:
             rows, schema = file.metadata.num_rows, file.schema_arrow
+    except FileNotFoundError as exc:
+        raise DataFileError.of("file", "must exist", path.name, context=str(path)) from exc
     except (pa.ArrowException, OSError) as exc:
         remedy = "A file that was cut short has no footer: write it again"
         raise DataFileError.of("file", "must be whole Parquet", str(exc), remedy, context=str(path)) from exc

@@ -41,7 +41,7 @@ def until(process: subprocess.Popen[str], words: str) -> None:
     assert any(words in line for line in process.stderr)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stopped_training_exports_the_best_so_far(
     tmp_path: Path, small_csv: Path, sent: signal.Signals
 ) -> None:
@@ -62,6 +62,7 @@ def test_a_stopped_training_exports_the_best_so_far(
     assert 1 <= report.best_epoch <= report.epochs < 100_000
 
 
+@pytest.mark.slow
 def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: Path, small_csv: Path) -> None:
     """Nothing half-written is left; later the run goes on in its directory, with all its epochs."""
     arguments = train(tmp_path, small_csv, "--epochs", 60)
@@ -87,6 +88,7 @@ def test_the_second_signal_ends_at_once_and_the_same_command_goes_on(tmp_path: P
     assert not (run / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_resume_never_begins_anew(tmp_path: Path, small_csv: Path) -> None:
     """--run-dir of another unfinished run is refused with what differs; --resume never takes it over."""
     process = start(*train(tmp_path, small_csv, "--epochs", 100_000, "--run-dir", "run"), cwd=tmp_path)

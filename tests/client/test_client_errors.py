@@ -64,6 +64,7 @@ CLASSES: dict[type[Exception], type[ClientError]] = {
     errors.BundleVersionError: BundleUnusableError,
     errors.BundleUnsafeError: BundleUnusableError,
     errors.PublishError: ServerError,
+    errors.NothingLearntError: ServerError,
     errors.TrainingError: ServerError,
     errors.ExportError: ServerError,
     errors.NotFoundError: ServerError,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.server.running import ServerThread
 
 PUBLIC = {
+    "AliasNotFoundError",
     "AsyncClient",
     "AsyncDenoiseStream",
     "AsyncRecordStream",
@@ -42,12 +43,12 @@ PUBLIC = {
     "NotAllowedError",
     "NotFoundError",
     "OverloadedError",
+    "Predictions",
     "ProtocolError",
     "QuotaExceededError",
     "Reason",
     "Receipt",
     "RecordStream",
-    "Predictions",
     "Records",
     "RecordsLike",
     "Scores",
@@ -59,6 +60,7 @@ PUBLIC = {
     "UnavailableError",
     "Unseen",
     "UnsupportedOperationError",
+    "VersionInfo",
     "VersionNotFoundError",
     "Violation",
     "tls_credentials",

@@ -153,7 +153,9 @@ def test_the_target_has_a_name_of_its_own(fitted: PretrainedClassifier, target: 
     assert not (tmp_path / "groups").exists()
 
 
-@pytest.mark.parametrize("head", [LogisticRegression(), MLPClassifier((8,), max_iter=30)])
+@pytest.mark.parametrize(
+    "head", [LogisticRegression(), pytest.param(MLPClassifier((8,), max_iter=30), marks=pytest.mark.slow)]
+)
 def test_heads_of_scikit_learn_go_into_the_graph(head: Any, tmp_path: Path) -> None:
     """Linear models and MLPs are exported, and compute the same."""
     frame, labels = records()

@@ -252,6 +252,7 @@ def test_it_works_in_a_pipeline_under_cross_validation() -> None:
     assert scores.shape == (2,)
 
 
+@pytest.mark.slow
 def test_the_denoiser_can_be_published(tmp_path: Path) -> None:
     """What the sampler learnt makes records on a server, of the class asked for; not before fitting."""
     own = sampler()

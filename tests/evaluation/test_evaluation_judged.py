@@ -216,7 +216,15 @@ def odd(rows: int, seed: int) -> pa.Table:
     )
 
 
-@pytest.mark.parametrize("target", ["answer", "kind", "constant", "many"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "answer",
+        pytest.param("kind", marks=pytest.mark.slow),
+        "constant",
+        pytest.param("many", marks=pytest.mark.slow),
+    ],
+)
 def test_odd_columns_do_not_stop_the_judge(target: str) -> None:
     """Constants, empty columns, 400 levels, 1e300, gaps in the target, 70 classes."""
     found = evaluate(odd(600, 1), odd(400, 2), odd(500, 3), target=target)

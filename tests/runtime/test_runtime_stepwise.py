@@ -91,6 +91,7 @@ def test_what_depends_on_a_condition_follows_it(engine: Engine, real: pa.Table) 
     assert means[1] - means[0] > wanted / 2
 
 
+@pytest.mark.slow
 def test_records_under_a_condition_are_like_those_that_meet_it_by_chance(real: pa.Table) -> None:
     """Also where the maker has hardly learnt what earlier columns say of a later one.
 

@@ -114,7 +114,10 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
         (["--models", str(tmp_path / "none")], "models must be a directory"),
         (["--models", str(tmp_path)], "models must hold a usable bundle"),
         (["--port", "70000"], "port"),
-        (["--models", str(models_dir), "--host", "256.0.0.1"], "port must be free to listen on"),
+        (
+            ["--models", str(models_dir), "--host", "256.0.0.1", "--plaintext"],
+            "port must be free to listen on",
+        ),
     ):
         assert main(arguments) == 2, arguments
         error = capsys.readouterr().err

@@ -35,6 +35,7 @@ EXPECTED = {
     errors.BundleUnsafeError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
     errors.AugmentError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.PublishError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
+    errors.NothingLearntError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.TrainingError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.ExportError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     RuntimeError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),

@@ -108,6 +108,7 @@ def test_what_is_learnt_from_a_small_sample_makes_sensible_records(tmp_path: Pat
     assert set(synthetic["city"].to_pylist()) == {"Zürich", "Bern", "Genève", None}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_takes_up_records_and_weights(file: Path, tmp_path: Path) -> None:
     """Ended while it exports, and called again: nothing is encoded or trained twice, nothing is left."""
     config = _QUICK.model_copy(update={"models": ("imputer",)})

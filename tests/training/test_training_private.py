@@ -157,6 +157,7 @@ def test_what_was_stopped_spent_less() -> None:
     assert half.epsilon < whole.epsilon
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_spends_the_rest(tmp_path: Path) -> None:
     """Stopped after five steps it tells less; the same again does the steps that are left."""
 

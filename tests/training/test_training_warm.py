@@ -154,6 +154,7 @@ def test_a_bundle_without_weights_says_so(first: Path) -> None:
         read_weights(type(bundle)(bundle.path, bundle.version, contents))
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bundle(first: Path, tmp_path: Path) -> None:
     """The manifest is a configuration: training by it gives the same weights, graphs and data hash."""
     table = every_kind().select(COLUMNS)
