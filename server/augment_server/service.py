@@ -65,9 +65,9 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
                 yield message
             rows = part[-1].chunk.row_count if part else 0
             left, begun, cost = left - rows, True, batch_cost(left - rows, rows)
+            await self._pace(rows)
             if not rows or left <= 0:
                 return
-            await self._pace(rows)
 
     async def Interpolate(self, request: pb.InterpolateRequest, context: Any) -> pb.InterpolateResponse:  # noqa: N802
         """Records on the path between two records."""

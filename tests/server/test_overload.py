@@ -37,9 +37,8 @@ class Held:
         self.free = threading.Event()
         self.asked = threading.Event()
 
-    def models(self) -> Any:
-        """The models."""
-        return self._registry.models()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
 
     def get(self, name: str, version: int = 0) -> Any:
         """One model, later."""
