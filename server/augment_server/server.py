@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ class Server:
             computations_of(settings), thread_name_prefix="compute", initializer=give_way
         )
         self.metrics = Metrics()
-        self.metrics.watch_models(lambda: {"serving": len(registry.models())})
+        self.metrics.watch_models(lambda: Counter(each.state.lower() for each in registry.versions()))
         self.metrics_page: MetricsPage | None = None
         admission = Admission(self._pool, settings, self.metrics)
         self._tracer = Tracer(settings.otlp_endpoint)

@@ -61,6 +61,7 @@ def _features(settings: Settings) -> list[str]:
         "tls": settings.tls_cert,
         "mutual-tls": settings.tls_client_ca,
         "auth": settings.clients or settings.jwt_keys,
+        "admin": settings.admin_port,
     }
     return [name for name, setting in known.items() if setting is not None]
 

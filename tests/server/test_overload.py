@@ -200,7 +200,7 @@ def test_the_metrics_are_those_of_the_calls_made(flat_dir: Path) -> None:
     assert values['augment_request_bytes_total{method="Denoise"}'] > 100
     assert values['augment_first_batch_seconds_count{method="Generate"}'] == 1
     assert values['augment_call_seconds_count{method="Denoise"}'] == 1
-    assert values['augment_models{state="serving"}'] == 1
+    assert values['augment_models{state="ready"}'] == 1
     assert values["augment_queue_depth"] == values["augment_queue_rows"] == values["augment_running"] == 0
     assert values["augment_queue_seconds_count"] >= 3
     assert values["augment_compute_seconds_count"] == values["augment_batch_rows_count"] >= 2
