@@ -64,7 +64,7 @@ def _ends(cells: pa.Array) -> Iterator[tuple[str, Any, int]]:
     plain = plain.cast(pa.float32()) if pt.is_float16(plain.type) else plain
     try:
         ends = pc.min_max(plain)
-    except pa.ArrowNotImplementedError:  # of a type that no model learns: detection says so
+    except pa.ArrowNotImplementedError:  # structs and maps have no order; detection refuses such columns
         return
     for end in ("min", "max"):
         yield end, ends[end].as_py(), pc.index(plain, ends[end]).as_py()

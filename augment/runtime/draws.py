@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.data import Encoded
+from augment.errors import UnsupportedError
 from augment.runtime.ahead import computed_ahead
 from augment.runtime.chain import Draft
 from augment.runtime.judging import doubted_cells
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from augment.runtime.engine import Engine
 
-__all__ = ["drawn", "seed_of_draw"]
+__all__ = ["drawing_sampler", "drawn", "seed_of_draw"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class _Table:
     encoded: Encoded
     given: NDArray[np.bool_]
     first_row: int
+
+
+def drawing_sampler(engine: Engine, *, model: str) -> str:
+    """Return the sampler that completes records.
+
+    Raises:
+        UnsupportedError: The model, called so, has none.
+    """
+    if not engine.makes_all_in_steps:
+        raise UnsupportedError(
+            f"model {model} cannot draw completions: it has no sampler that goes "
+            "column by column. Models of tables without arrays have the denoiser"
+        )
+    return next(iter(engine.stepwise))
 
 
 def drawn(

@@ -18,7 +18,7 @@ from augment.runtime.checks import (
     checked_share,
 )
 from augment.runtime.denoising import denoised
-from augment.runtime.draws import drawn
+from augment.runtime.draws import drawing_sampler, drawn
 from augment.runtime.generation import generated_batches
 from augment.runtime.interpolation import chosen_method, interpolated
 from augment.runtime.latents import decoded, posterior_means
@@ -320,7 +320,7 @@ class Model:
             return denoised(self._engine, given, threshold=share, mean=mean, absent=absent, first_row=first)
         return drawn(
             self._engine,
-            self._drawing_sampler(),
+            drawing_sampler(self._engine, model=f"{self.name}/{self.version}"),
             given,
             draws=count,
             seed=number,
@@ -389,15 +389,6 @@ class Model:
         prediction = self.manifest.prediction
         assert prediction is not None  # noqa: S101 - the manifest has it where there is a graph `predict`
         return predicted(self._engine, table, prediction)
-
-    def _drawing_sampler(self) -> str:
-        """Return the sampler that completes records."""
-        if not self._engine.makes_all_in_steps:
-            raise UnsupportedError(
-                f"model {self.name}/{self.version} cannot draw completions: it has no sampler that goes "
-                "column by column. Models of tables without arrays have the denoiser"
-            )
-        return next(iter(self._engine.stepwise))
 
     def _require(self, operation: str) -> None:
         """Refuse an operation that the model has no graph for."""
