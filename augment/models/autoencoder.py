@@ -161,7 +161,7 @@ class _Tied(nn.Module):
 
     def forward(self, values: Tensor, mirror: nn.Linear) -> Tensor:
         """Return the map of values (N, its mirror's outputs)."""
-        return functional.linear(values, mirror.weight.T, self.bias)
+        return functional.linear(values, mirror.weight.t(), self.bias)
 
 
 def _through(layer: nn.Module, values: Tensor, mirror: nn.Module) -> Tensor:

@@ -87,7 +87,7 @@ class WithinBin(nn.Module):
             log_mass = torch.log_softmax(logits, dim=2).gather(2, part.unsqueeze(2)).squeeze(2)
         density = log_mass + math.log(_PARTS)
         cells = -density * self.wide[self.rows, own]
-        return torch.zeros_like(residuals).index_copy(1, self.index, cells)
+        return torch.cat([torch.zeros_like(residuals), cells], dim=1).index_select(1, self.pick)
 
     def place(self, context: Tensor, tokens: Tensor, quantile: Tensor) -> Tensor:
         """Return where the quantiles (N, C) of the tokens' densities lie: residuals (N, C).
@@ -105,7 +105,7 @@ class WithinBin(nn.Module):
         weight = self.context.weight.reshape(*self.shape, -1).index_select(0, row).squeeze(0)
         bias = self.context.bias.reshape(self.shape).index_select(0, row)
         token = self.token.index_select(0, row).squeeze(0).index_select(0, tokens)
-        mixed = functional.silu(hidden @ weight.T + bias + token)
+        mixed = functional.silu(hidden @ weight.t() + bias + token)
         return mixed @ self.parts.index_select(0, row).squeeze(0)
 
     def _logits(self, context: Tensor, own: Tensor) -> Tensor:

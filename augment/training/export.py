@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from augment.errors import ExportError
+from augment.training.translating import to_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,24 +46,26 @@ def to_onnx(graph: Graph, example: tuple[Tensor, ...]) -> bytes:
 
 
 def _traced(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
-    batch = torch.export.Dim("batch")
     try:
         with _quiet(), torch.no_grad():
-            program: torch.onnx.ONNXProgram | None = _untraced(
-                torch.onnx.export,
-                graph.module.eval(),
-                example,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[port.name for port in graph.inputs],
-                output_names=[port.name for port in graph.outputs],
-                dynamic_shapes=_free_sides(graph, batch),
-                external_data=False,
-                verbose=False,
-            )
+            model: onnx.ModelProto = _untraced(_translated, graph, example)
+            return model
     except Exception as exc:
         raise ExportError(f"{graph.role}: torch cannot export it: {exc}") from exc
-    assert program is not None  # noqa: S101 - so it is with dynamo=True
+
+
+def _translated(graph: Graph, example: tuple[Tensor, ...]) -> onnx.ModelProto:
+    free_sides = _free_sides(graph, torch.export.Dim("batch"))
+    exported = torch.export.export(graph.module.eval(), example, dynamic_shapes=free_sides, strict=False)
+    program = to_program(
+        exported,
+        args=example,
+        dynamic_shapes=free_sides,
+        opset_version=OPSET,
+        input_names=[port.name for port in graph.inputs],
+        output_names=[port.name for port in graph.outputs],
+        external_data=False,
+    )
     return program.model_proto
 
 

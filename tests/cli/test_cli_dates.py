@@ -20,7 +20,7 @@ def dates_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dates") / "dates.csv"
     rows = "".join(f"{1 + row % 28:02d}.{1 + row % 12:02d}.2020,{row % 3}\n" for row in range(60))
     path.write_text(f"when,kind\n{rows}", encoding="utf-8")
-    table, config = read_table(path), TrainConfig(epochs=1, max_steps=2, seed=1, device="cpu")
+    table, config = read_table(path), TrainConfig(models=("denoiser",), max_steps=2, seed=1, device="cpu")
     build_bundle(table, detect_schema(table), config, name="dates", out=path.parent / "models")
     return path
 

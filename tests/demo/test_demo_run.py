@@ -45,6 +45,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return out, ran.stdout
 
 
+@pytest.mark.slow
 def test_it_leaves_tables_bundles_and_a_page(own: tuple[Path, str]) -> None:
     """Parquet and CSV files of 1,000 synthetic records, paths of 8 steps, 100 repaired records."""
     out, _ = own
@@ -60,6 +61,7 @@ def test_it_leaves_tables_bundles_and_a_page(own: tuple[Path, str]) -> None:
     assert pq.read_table(out / "breast_cancer_synthetic.parquet").equals(made)
 
 
+@pytest.mark.slow
 def test_its_last_words_are_figures_times_and_what_to_try(own: tuple[Path, str]) -> None:
     """A short summary."""
     out, said = own
@@ -72,6 +74,7 @@ def test_its_last_words_are_figures_times_and_what_to_try(own: tuple[Path, str])
     assert int(ranked[1]) > 60  # 50 is no idea; two passes over the rows teach it some
 
 
+@pytest.mark.slow
 def test_its_page_is_fine_in_a_real_browser(own: tuple[Path, str], tmp_path: Path) -> None:
     """No complaint in the console, no request, and a plot for every column of the table."""
     out, _ = own

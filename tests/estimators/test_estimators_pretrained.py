@@ -175,7 +175,7 @@ def test_a_head_that_no_graph_can_hold_predicts_but_is_not_exported(tmp_path: Pa
     assert not (tmp_path / "groups").exists()
 
 
-@pytest.mark.parametrize("head", [None, Ridge()])
+@pytest.mark.parametrize("head", [None, pytest.param(Ridge(), marks=pytest.mark.slow)])
 def test_numbers_are_predicted(head: Any, tmp_path: Path) -> None:
     """From a part of the values, in their own unit, and by the bundle alike."""
     frame, labels = records()

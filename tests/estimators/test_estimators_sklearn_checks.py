@@ -26,9 +26,24 @@ ALIKE = {check.func for _, check in estimator_checks_generator(ESTIMATORS[2], le
 """What is checked of the classifier, with which the regressor shares all but its head."""
 
 
+LONG = {
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_classifiers_train",
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimators_dtypes",
+    "check_fit_idempotent",
+    "check_pipeline_consistency",
+}
+"""Checks that train the classifier ten times and more."""
+
+
 def marks(estimator: Any, check: Any) -> list[pytest.MarkDecorator]:
-    """Return slow for what the classifier stands for."""
-    return [pytest.mark.slow] if isinstance(estimator, PretrainedRegressor) and check.func in ALIKE else []
+    """Return slow for long checks of the classifier, and for those of the regressor that it stands for."""
+    long = isinstance(estimator, PretrainedClassifier) and check.func.__name__ in LONG
+    alike = isinstance(estimator, PretrainedRegressor) and check.func in ALIKE
+    return [pytest.mark.slow] if long or alike else []
 
 
 CHECKS = [

@@ -179,7 +179,7 @@ def test_tables_that_do_not_compare_are_refused() -> None:
         evaluate(TRAIN, HOLDOUT, FRESH, max_rows=0)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 13])
+@pytest.mark.parametrize("rows", [0, *(pytest.param(few, marks=pytest.mark.slow) for few in (1, 2)), 13])
 def test_tiny_tables_give_reasons(rows: int) -> None:
     """One row, or none: no figure, and why; never an exception, never a NaN."""
     for tables in ((TRAIN, HOLDOUT, FRESH.slice(0, rows)), (TRAIN, HOLDOUT.slice(0, rows), FRESH)):
@@ -221,7 +221,7 @@ def odd(rows: int, seed: int) -> pa.Table:
     [
         "answer",
         pytest.param("kind", marks=pytest.mark.slow),
-        "constant",
+        pytest.param("constant", marks=pytest.mark.slow),
         pytest.param("many", marks=pytest.mark.slow),
     ],
 )

@@ -20,7 +20,7 @@ import torch
 from augment.bundle import open_bundle
 from augment.data import LargeTable, detect_schema
 from augment.data.record_file import RecordWriter
-from augment.training import Runs, TrainConfig, Watcher, build_bundle
+from augment.training import Runs, TrainConfig, Watcher, build_bundle, override
 from augment.training.fit_run import FitRun
 from tests.records import every_kind
 
@@ -82,7 +82,7 @@ class Stages(Watcher):
         self._moments.pass_by()
 
 
-def train(root: Path, deadly: int | None, *, large: bool) -> None:
+def train(root: Path, deadly: int | None, config: TrainConfig, *, large: bool) -> None:
     """Train in this process; write how much happened."""
     moments = Moments(root, deadly)
     moments.before(os, "fsync")
@@ -101,17 +101,17 @@ def train(root: Path, deadly: int | None, *, large: bool) -> None:
         table = LargeTable.open(path)
     runs = Runs(parent=root / "runs", every_s=0.0)
     schema = detect_schema(records, target="class")
-    build_bundle(table, schema, CONFIG, name="x", out=root / "models", run_dir=runs, watcher=Stages(moments))
+    build_bundle(table, schema, config, name="x", out=root / "models", run_dir=runs, watcher=Stages(moments))
     moments.pass_by()
     (root / "seen").write_text(str(moments.seen))
 
 
-def in_a_child(root: Path, deadly: int | None, *, large: bool) -> bool:
+def in_a_child(root: Path, deadly: int | None, config: TrainConfig, *, large: bool) -> bool:
     """Train in a forked process; returns whether it came through."""
     child = os.fork()
     if child == 0:
         try:
-            train(root, deadly, large=large)
+            train(root, deadly, config, large=large)
         except BaseException as exc:  # noqa: BLE001 - told to the parent by the code
             print(repr(exc), file=sys.stderr, flush=True)  # noqa: T201 - for the test's message
             os._exit(1)
@@ -139,13 +139,16 @@ def ending(root: Path) -> dict[str, Any]:
     }
 
 
-def main(root: Path, kills: int, seed: int, *, large: bool) -> None:
+def main(root: Path, models: list[str], kills: int, seed: int, *, large: bool) -> None:
     """Print the ending of an unbroken run, and of runs that were killed twice, at random moments.
 
     The first of them is killed the second time just after publishing.
     """
     torch.set_num_threads(1)
-    train(root / "whole", None, large=large)  # in this process, so that children find all modules loaded
+    config = override(CONFIG, {"models": models})
+    train(
+        root / "whole", None, config, large=large
+    )  # in this process, so that children find all modules loaded
     total = int((root / "whole" / "seen").read_text())
     generator = random.Random(seed)  # noqa: S311 - a test's moments
     found: dict[str, Any] = {"whole": ending(root / "whole"), "killed": []}
@@ -154,13 +157,19 @@ def main(root: Path, kills: int, seed: int, *, large: bool) -> None:
         first = generator.randint(1, total // 2)
         moments = [first, generator.randint(1, total - 1) if number else AFTER_PUBLISHING]
         started = time.monotonic()
-        deaths = sum(not in_a_child(place, moment, large=large) for moment in moments)
+        deaths = sum(not in_a_child(place, moment, config, large=large) for moment in moments)
         if not (place / "seen").exists():
-            assert in_a_child(place, None, large=large)
+            assert in_a_child(place, None, config, large=large)
         took = time.monotonic() - started
         found["killed"].append({"moments": moments, "deaths": deaths, "seconds": took, **ending(place)})
     print(json.dumps(found | {"total": total}))  # noqa: T201 - the program's result
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), large=sys.argv[4] == "large")
+    main(
+        Path(sys.argv[1]),
+        sys.argv[2].split(","),
+        int(sys.argv[3]),
+        int(sys.argv[4]),
+        large=sys.argv[5] == "large",
+    )

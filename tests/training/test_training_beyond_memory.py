@@ -22,7 +22,7 @@ from augment.training.choosing import choose_rows
 from augment.training.in_memory import engine_of, sample
 from augment.training.prepared import prepared_large, prepared_table
 from tests.records import every_kind
-from tests.training.test_training_killed import check, endings
+from tests.training.test_training_killed import BOTH, check, endings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,4 +279,4 @@ def test_rows_are_chosen_evenly_and_once(rows: int) -> None:
 @pytest.mark.timeout(1800)
 def test_killed_runs_from_a_file_end_in_the_same_bits(tmp_path: Path) -> None:
     """SIGKILL while categories are counted, records written, models trained: as `test_training_killed`."""
-    check(endings(tmp_path, kills=6, seed=8, large=True))
+    check(endings(tmp_path, BOTH, kills=6, seed=8, large=True), BOTH)

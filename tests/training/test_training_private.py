@@ -128,7 +128,7 @@ def test_heldout_rows_have_no_say() -> None:
     assert watcher.epochs[-1].step == watcher.epochs[-1].steps
 
 
-@pytest.mark.parametrize("epsilon", [0.5, 3.0, 50.0])
+@pytest.mark.parametrize("epsilon", [0.5, 3.0, pytest.param(50.0, marks=pytest.mark.slow)])
 def test_noise_is_the_least_that_keeps_the_promise(epsilon: float) -> None:
     """A hundredth less would break it; more models need more of it; Opacus finds the same for one."""
     from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 - slow to import
