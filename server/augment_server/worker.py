@@ -47,7 +47,7 @@ async def _serve(order: Order, registry: Registry, orders: BinaryIO) -> None:
     listening = asyncio.create_task(_listen(stopping, orders))
 
     def ready(facts: dict[str, Any]) -> None:
-        get_logger().info("worker ready", **facts)
+        get_logger().info("worker ready", pid=os.getpid(), **facts)
         _report(order, Report(**facts))
 
     quotas = Quotas(SharedBuckets(order.quotas_in))
