@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from augment_proto.v1 import admin_pb2 as pb
 from augment_proto.v1.admin_pb2_grpc import AdminServiceStub
 from augment_server.main import main
 from augment_server.principals import hash_of
+from augment_server.supervision.held_port import HeldPort
 from tests.server.running import ServerProcess, threaded_server
 from tests.server.test_admin import METADATA, TOKEN, refused
 from tests.server.versions import copied
@@ -197,6 +199,7 @@ def test_sigterm_ends_all_workers_once_their_streams_are_done(two: ServerProcess
     assert all("worker" in line for line in two.told("call"))
 
 
+@pytest.mark.slow
 def test_a_second_signal_hurries_all_workers(two: ServerProcess) -> None:
     """Whoever signals twice wants the end now, calls in flight or not."""
     with Client(two.target, retries=0) as client, client.generate_batches("flat", 100_000_000) as stream:
@@ -218,13 +221,18 @@ def test_workers_do_not_outlive_their_supervisor(two: ServerProcess) -> None:
 
 
 def test_a_port_is_shared_with_nobody_else(
-    two: ServerProcess, one: ServerThread, flat_dir: Path, capsys: pytest.CaptureFixture[str]
+    one: ServerThread, flat_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither a second server with workers nor one without takes a part of the calls."""
-    for port, workers in ((two.ready["port"], 2), (two.ready["port"], 1), (one.server.port, 2)):
-        given = ["--models", str(flat_dir), "--port", str(port), "--workers", str(workers)]
-        assert main(given) == 2
-        assert "port must be free to listen on" in capsys.readouterr().err
+    """Neither a server with workers nor one without gets a port of the other, listening yet or not."""
+    with HeldPort("127.0.0.1", 0) as held:
+        for port, workers in ((held.port, 2), (held.port, 1), (one.server.port, 2)):
+            given = ["--models", str(flat_dir), "--port", str(port), "--workers", str(workers)]
+            assert main(given) == 2
+            assert "port must be free to listen on" in capsys.readouterr().err
+        with socket.create_server(("127.0.0.1", held.port), reuse_port=True):  # a worker
+            assert main([*given[:2], "--port", str(held.port)]) == 2
+    with HeldPort("localhost", held.port) as again:
+        assert again.port == held.port
 
 
 def test_what_workers_cannot_serve_ends_with_2_and_a_sentence(
