@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def whole(flat: Model) -> dict[str, pa.Table]:
 @pytest.fixture(scope="module")
 def one(flat_dir: Path) -> Iterator[ServerThread]:
     """A server without workers."""
-    with threaded_server(flat_dir) as server:
+    with threaded_server(flat_dir, max_queue_s=60) as server:
         yield server
 
 
@@ -85,7 +86,7 @@ def serving(models: Path, workers: int, *flags: str) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def four(flat_dir: Path) -> Iterator[ServerProcess]:
     """A server with four workers."""
-    with serving(flat_dir, 4, "--metrics-port", "0", "--grace-s", "5") as server:
+    with serving(flat_dir, 4, "--metrics-port", "0", "--max-queue-s", "60") as server:
         yield server
 
 
@@ -208,6 +209,7 @@ def test_a_second_signal_hurries_all_workers(two: ServerProcess) -> None:
         two.wait_for("stopping", 3)
         two.terminate()
         assert two.finish(timeout_s=20) == 0  # of 30 that the stream may go on for
+    assert len(two.told("stopped")) == 3  # who is killed says nothing
 
 
 @pytest.mark.slow
@@ -256,6 +258,15 @@ def test_what_workers_cannot_serve_ends_with_2_and_a_sentence(
         error = capfd.readouterr().err
         assert error.count(words) == 1
         assert "Traceback" not in error
+
+
+def test_what_cannot_be_started_is_said(
+    flat_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the system ends the server with a sentence."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert main(["--models", str(flat_dir), "--workers", "2", "--port", "0"]) == 2
+    assert "cannot be started: No such file or directory" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -61,7 +61,6 @@ class HeldPort:
         for family, (host, _, *rest) in addresses:
             with _socket(family) as alone:
                 alone.bind((host, self.port, *rest))
-                alone.listen(1)
             held = self._sockets.enter_context(_socket(family))
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             held.bind((host, self.port, *rest))

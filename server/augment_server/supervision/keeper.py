@@ -70,7 +70,10 @@ class Keeper:
             WorkerError: It does not. Its process has ended.
         """
         changes = self._journal.changes
-        report = await self._begin()
+        try:
+            report = await self._begin()
+        except OSError as error:
+            raise WorkerError(f"worker {self.index} cannot be started: {error.strerror}") from error
         if report.error:
             self.kill()
             await self._wait()
@@ -131,6 +134,9 @@ class Keeper:
                 env=self._environment,
                 start_new_session=True,  # of a terminal's signals the supervisor alone is told
             )
+        except BaseException:
+            os.close(reading)
+            raise
         finally:
             os.close(report_to)
         self._send(self._order(report_to).model_dump_json().encode() + b"\n")
