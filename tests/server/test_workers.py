@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import grpc
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from augment.runtime import Model
@@ -113,12 +114,18 @@ def asked(target: str, sampler: str, piece: tuple[int, int], *, streamed: bool) 
             return pa.Table.from_batches(list(stream))
 
 
+def page(server: ServerProcess, accept: str = "text/plain") -> str:
+    """Return the metrics page."""
+    url = f"http://127.0.0.1:{server.ready['metrics_port']}/metrics"
+    with urlopen(Request(url, headers={"Accept": accept}), timeout=30) as found:
+        text: str = found.read().decode()
+        return text
+
+
 def metric(server: ServerProcess, name: str) -> dict[str, float]:
     """Return the sum of a metric's samples on the metrics page, by worker."""
-    with urlopen(f"http://127.0.0.1:{server.ready['metrics_port']}/metrics", timeout=30) as page:
-        text = page.read().decode()
     sums: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(page(server)):
         for sample in family.samples:
             if sample.name == name:
                 worker = sample.labels["worker"]
@@ -167,6 +174,21 @@ def test_connections_reach_several_workers_which_one_page_tells(
     assert sum(done.values()) == 240
     assert len([count for count in done.values() if count]) > 1
     assert metric(four, "process_resident_memory_bytes").keys() == {"0", "1", "2", "3"}
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_left_out_of_the_page(four: ServerProcess) -> None:
+    """The page comes without it, soon, in the format that Prometheus asks for too."""
+    hanging = four.told("worker ready", worker=2)[-1]["pid"]
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        text = page(four, "application/openmetrics-text; version=1.0.0")
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+    strictly: Any = openmetrics.text_string_to_metric_families  # has no types
+    samples = [sample for family in strictly(text) for sample in family.samples]
+    assert {sample.labels["worker"] for sample in samples if sample.name == "augment_running"} == set("013")
+    assert metric(four, "augment_running").keys() == set("0123")
 
 
 @pytest.mark.slow
