@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from augment.cpus import available_cpus, threads_of
 from augment.data import Codec
 from augment.errors import BundleCorruptError, SchemaError
-from augment.runtime.cpus import available_cpus
 from augment.runtime.engine import Engine
 from augment.runtime.graph import load_graph
 from augment.runtime.replay import replay
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from augment.bundle import Bundle, Manifest
 
 __all__ = ["load_engine"]
-
-_MOST_THREADS = 4
 
 
 def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> Engine:
@@ -34,7 +32,7 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
         raise BundleCorruptError(bundle.path, f"the encoding does not fit the schema: {exc}") from exc
     if fault:
         raise BundleCorruptError(bundle.path, fault)
-    count = min(available_cpus(), _MOST_THREADS) if threads is None else threads
+    count = threads_of(available_cpus()) if threads is None else threads
     by_block = _roles_that_make_blocks(manifest)
     graphs = {
         role: load_graph(bundle, role, threads=1 if role in by_block else count) for role in manifest.graphs

@@ -16,6 +16,7 @@ from augment_server.admin_tokens import TokenInterceptor, read_tokens
 from augment_server.calls import note
 from augment_server.descriptions import told_version
 from augment_server.interceptor import CallInterceptor
+from augment_server.listening import listen_for_admin
 from augment_server.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -123,12 +124,7 @@ class AdminListener:
             options=[("grpc.max_receive_message_length", _MAX_REQUEST_BYTES), ("grpc.so_reuseport", 0)],
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(registry, self._pool), self._server)
-        host = f"[{settings.admin_host}]" if ":" in settings.admin_host else settings.admin_host
-        address = f"{host}:{settings.admin_port}"
-        try:
-            self.port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise RequestError.of("admin_port", "must be free to listen on", address) from error
+        self.port = listen_for_admin(self._server, settings)
 
     @classmethod
     async def start(cls, settings: Settings, registry: Registry, metrics: Metrics) -> AdminListener | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from augment.runtime.cpus import available_cpus
+from augment.cpus import available_cpus
 from augment_server.denials import OverloadedError
 from augment_server.fair_queue import FairQueue, Ticket
 

@@ -63,7 +63,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._admission = admission
         self._metrics = metrics
         self._idle_s = settings.idle_s
-        self._uploads = Uploads(settings.max_request_bytes, settings.idle_s)
+        self._uploads = Uploads(settings.max_request_bytes, settings.idle_s, settings.workers)
         self._service = service
 
     async def intercept_service(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from augment_server.settings import Settings
 
-__all__ = ["Certificates", "listen", "require_safe"]
+__all__ = ["Certificates", "address_of", "listen", "listen_for_admin", "require_safe", "taken"]
 
 
 def listen(server: Any, settings: Settings) -> int:
@@ -27,16 +27,38 @@ def listen(server: Any, settings: Settings) -> int:
             or the address is taken.
     """
     require_safe(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{host}:{settings.port}"
+    address = address_of(settings.host, settings.port)
     try:
         if settings.tls_cert is None or settings.tls_key is None:
             return int(server.add_insecure_port(address))
         certificates = Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         return int(server.add_secure_port(address, certificates.credentials()))
     except RuntimeError as error:
-        remedy = "Choose another, or port 0 for a free one"
-        raise RequestError.of("port", "must be free to listen on", address, remedy) from error
+        raise taken(address) from error
+
+
+def listen_for_admin(server: Any, settings: Settings) -> int:
+    """Let the AdminService's gRPC server listen as the settings say; returns the port.
+
+    Raises:
+        RequestError: The address is taken.
+    """
+    address = address_of(settings.admin_host, settings.admin_port or 0)
+    try:
+        return int(server.add_insecure_port(address))
+    except RuntimeError as error:
+        raise RequestError.of("admin_port", "must be free to listen on", address) from error
+
+
+def address_of(host: str, port: int) -> str:
+    """Return both as gRPC writes them: `127.0.0.1:50051`, `[::1]:50051`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def taken(address: str) -> RequestError:
+    """Return the error for an address that cannot be listened on."""
+    remedy = "Choose another, or port 0 for a free one"
+    return RequestError.of("port", "must be free to listen on", address, remedy)
 
 
 def require_safe(settings: Settings) -> None:

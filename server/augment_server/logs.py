@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["configure_logs", "get_logger"]
 
 
-def configure_logs(settings: Settings) -> None:
-    """Set up structlog for the process; called once, by `serve`."""
+def configure_logs(settings: Settings, **facts: object) -> None:
+    """Set up structlog for the process; called once.
+
+    Args:
+        settings: How log lines look, and which there are.
+        facts: What each line tells besides.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            lambda _logger, _method, event: {**event, **facts},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(settings.log_format),

@@ -139,7 +139,7 @@ class MetricsPage:
     """The page that Prometheus reads, at a port of its own, in a thread of its own.
 
     Args:
-        metrics: What is on it.
+        registry: What is on it.
         host: The address.
         port: The port; 0 takes a free one.
 
@@ -150,9 +150,9 @@ class MetricsPage:
         RequestError: The address is taken, or not this machine's.
     """
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         try:
-            server, thread = start_http_server(port, host, metrics.registry)
+            server, thread = start_http_server(port, host, registry)
         except OSError as error:
             raise RequestError.of("metrics-port", "must be free to listen on", f"{host}:{port}") from error
         self._server: Any = server

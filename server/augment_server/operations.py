@@ -57,13 +57,18 @@ class Operations:
 
     All raise what `augment.errors` and `augment_proto.errors` name, which `status` maps to the wire.
 
+    Args:
+        registry: The models.
+        settings: The limits.
+        quotas: Those of all processes of the server; None: it is the only one.
+
     Attributes:
         quotas: The rows of each client.
         max_rows: Rows of one unary call, in either direction.
     """
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
-        self.quotas = Quotas()
+    def __init__(self, registry: Registry, settings: Settings, quotas: Quotas | None = None) -> None:
+        self.quotas = quotas or Quotas()
         self._registry = registry
         self.max_rows = settings.max_rows_per_request
         self._max_stream_rows = settings.max_stream_rows

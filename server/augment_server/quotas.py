@@ -4,39 +4,78 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, Self
 
 from augment_server.denials import QuotaError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from augment_server.principals import Principal
 
-__all__ = ["Quotas"]
+__all__ = ["Bucket", "Buckets", "Quotas"]
 
 
-class _Bucket:
-    def __init__(self, rows_per_minute: int) -> None:
-        self.rows_per_minute = rows_per_minute
-        self._level = float(rows_per_minute)
-        self._filled_s = time.monotonic()
+@dataclass(frozen=True)
+class Bucket:
+    """One client's.
 
-    def level(self) -> float:
-        """Return the rows that are left; negative: owed."""
-        now = time.monotonic()
-        more = (now - self._filled_s) * self.rows_per_minute / 60
-        self._level, self._filled_s = min(self.rows_per_minute, self._level + more), now
-        return self._level
+    Attributes:
+        rows_per_minute: What it holds, and what it is filled with in a minute.
+        level: The rows that were left when it was last filled; negative: owed.
+        filled_s: When that was, by the monotonic clock.
+    """
 
-    def take(self, rows: int) -> None:
-        self._level -= rows
+    rows_per_minute: int
+    level: float
+    filled_s: float
+
+    @classmethod
+    def full(cls, rows_per_minute: int, now_s: float) -> Self:
+        """Return a new one."""
+        return cls(rows_per_minute, float(rows_per_minute), now_s)
+
+    def filled(self, now_s: float) -> Bucket:
+        """Return it with what has run in since."""
+        more = (now_s - self.filled_s) * self.rows_per_minute / 60
+        level = min(self.rows_per_minute, self.level + more)
+        return replace(self, level=level, filled_s=now_s)
+
+    def wait_s(self, rows: float) -> float:
+        """Return how many seconds it takes until so many rows are in it."""
+        return max(0.0, (rows - self.level) * 60 / self.rows_per_minute)
+
+
+class Buckets(Protocol):
+    """The buckets of all clients."""
+
+    def change(self, name: str, change: Callable[[Bucket | None], Bucket]) -> Bucket:
+        """Put what `change` makes of a client's bucket in its place, alone, and return it."""
+
+
+class _OwnBuckets:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
+
+    def change(self, name: str, change: Callable[[Bucket | None], Bucket]) -> Bucket:
+        with self._lock:
+            bucket = self._buckets[name] = change(self._buckets.get(name))
+            return bucket
 
 
 class Quotas:
-    """Of all clients, in this process. A bucket holds one minute's rows; a call may overdraw it once."""
+    """Of all clients. A bucket holds one minute's rows; a call may overdraw it once.
 
-    def __init__(self) -> None:
-        self._buckets: dict[str, _Bucket] = {}
-        self._lock = threading.Lock()
+    Args:
+        buckets: Where they are; None: in this process alone.
+    """
+
+    def __init__(self, buckets: Buckets | None = None) -> None:
+        self._buckets = buckets or _OwnBuckets()
 
     def admit(self, principal: Principal) -> None:
         """Refuse a caller that has nothing left.
@@ -46,25 +85,22 @@ class Quotas:
         """
         if principal.rows_per_minute is None:
             return
-        with self._lock:
-            bucket = self._bucket(principal)
-            level = bucket.level()
-        if level < 1:
-            wait_s = (1 - level) * 60 / bucket.rows_per_minute
-            raise QuotaError(principal.name, bucket.rows_per_minute, wait_s)
+        wait_s = self._take(principal.name, principal.rows_per_minute, 0).wait_s(1)
+        if wait_s > 0:
+            raise QuotaError(principal.name, principal.rows_per_minute, wait_s)
 
     def spend(self, principal: Principal, rows: int) -> float:
         """Take rows, and return how many seconds it takes until nothing is owed: streams are paced by it."""
         if principal.rows_per_minute is None:
             return 0.0
-        with self._lock:
-            bucket = self._bucket(principal)
-            bucket.take(rows)
-            return max(0.0, -bucket.level() * 60 / bucket.rows_per_minute)
+        return self._take(principal.name, principal.rows_per_minute, rows).wait_s(0)
 
-    def _bucket(self, principal: Principal) -> _Bucket:
-        found = self._buckets.get(principal.name)
-        quota = principal.rows_per_minute or 1
-        if found is None or found.rows_per_minute != quota:
-            found = self._buckets[principal.name] = _Bucket(quota)
-        return found
+    def _take(self, name: str, rows_per_minute: int, rows: int) -> Bucket:
+        def change(found: Bucket | None) -> Bucket:
+            now_s = time.monotonic()
+            if found is None or found.rows_per_minute != rows_per_minute:
+                found = Bucket.full(rows_per_minute, now_s)
+            filled = found.filled(now_s)
+            return replace(filled, level=filled.level - rows)
+
+        return self._buckets.change(name, change)

@@ -273,6 +273,9 @@ class Registry:
     def _delete_alias(self, name: str, alias: str) -> None:
         self._read_aliases()
         there = self._file.get(name, {})
+        if alias not in there and alias in self.aliases(name):  # another worker was faster
+            self._resettle(name)
+            return
         if alias not in there:
             raise AliasNotFoundError(f"{name}@{alias[:64]}", tuple(sorted(there)))
         rest = {other: number for other, number in there.items() if other != alias}

@@ -27,6 +27,7 @@ from augment_server.service import AugmentService
 from augment_server.tracing import Tracer
 
 if TYPE_CHECKING:
+    from augment_server.quotas import Quotas
     from augment_server.registry import Registry
     from augment_server.settings import Settings
 
@@ -36,6 +37,11 @@ __all__ = ["Server"]
 class Server:
     """A server that listens. Made by `start`, ended by `stop`, both on the same event loop.
 
+    Args:
+        settings: What the operator wants; with several workers the port is shared with the others.
+        registry: The models.
+        quotas: Those of all workers; None: there is only this one.
+
     Attributes:
         host: The address it listens on.
         port: The port it listens on.
@@ -43,7 +49,7 @@ class Server:
         metrics_page: Where it tells that; None: nowhere.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, quotas: Quotas | None = None) -> None:
         self.host = settings.host
         self.port = settings.port
         self._settings = settings
@@ -61,7 +67,8 @@ class Server:
         interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings, self._tracer)
         self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
-        service = AugmentService(Operations(registry, settings), admission, ServerInfo(settings, registry))
+        operations = Operations(registry, settings, quotas)
+        service = AugmentService(operations, admission, ServerInfo(settings, registry))
         augment_pb2_grpc.add_AugmentServiceServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -69,16 +76,18 @@ class Server:
         )
 
     @classmethod
-    async def start(cls, settings: Settings, registry: Registry) -> Server:
+    async def start(cls, settings: Settings, registry: Registry, quotas: Quotas | None = None) -> Server:
         """Return a server that takes calls and says so when asked for its health.
 
         Raises:
             RequestError: The address cannot be listened on, or not safely, or credentials cannot be used.
         """
-        server = cls(settings, registry)
+        server = cls(settings, registry, quotas)
         server.port = listen(server._server, settings)
         if settings.metrics_port is not None:
-            server.metrics_page = MetricsPage(server.metrics, settings.metrics_host, settings.metrics_port)
+            server.metrics_page = MetricsPage(
+                server.metrics.registry, settings.metrics_host, settings.metrics_port
+            )
         await server._server.start()
         await server._follow()
         if settings.watch_s:
@@ -142,13 +151,14 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     """Return gRPC's own settings.
 
     Without the bandwidth probe a stalled upload pins its window and no more (measured: 20 of 1 MiB each
-    29 MiB in all, 666 MiB with it). Without port sharing a second server on the port is an error.
+    29 MiB in all, 666 MiB with it). Without port sharing a second server on the port is an error;
+    where workers share it, their supervisor sees to that.
     """
     return [
         ("grpc.max_receive_message_length", settings.max_request_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.http2.bdp_probe", 0),
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(settings.workers > 1)),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     max_model_bytes: int | None = Field(
         default=None, ge=1, description="bytes of graphs to keep loaded; default: no limit"
     )
+    workers: int = Field(
+        default=1, ge=1, le=256, description="server processes on the port, which share CPUs and limits"
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=50051, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     plaintext: bool = Field(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Uploads"]
 
 _MEMORY_BYTES = 320 * 2**20
+_LEAST_PLACES = 4
 _LEAST_S = 2.0
 
 
@@ -24,10 +25,12 @@ class Uploads:
     Args:
         max_request_bytes: The largest request.
         idle_s: How long one may take where no other waits.
+        workers: How many processes share those 320 MiB.
     """
 
-    def __init__(self, max_request_bytes: int, idle_s: float) -> None:
-        self._places = asyncio.Semaphore(max(4, _MEMORY_BYTES // max_request_bytes))
+    def __init__(self, max_request_bytes: int, idle_s: float, workers: int = 1) -> None:
+        places = max(_LEAST_PLACES, _MEMORY_BYTES // max_request_bytes)
+        self._places = asyncio.Semaphore(max(1, places // workers))
         self._idle_s = idle_s
         self._limits: dict[asyncio.Timeout, float] = {}
 

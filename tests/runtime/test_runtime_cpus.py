@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from augment.runtime.cpus import available_cpus
+from augment.cpus import available_cpus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,9 @@ class ServerProcess:
             command, env=environment(), stderr=subprocess.PIPE, text=True
         )
         self.lines: list[dict[str, Any]] = []
-        self.ready = self._wait_for("ready")
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.ready = self.wait_for("ready")
         self.target = f"127.0.0.1:{self.ready['port']}"
 
     @property
@@ -110,21 +113,35 @@ class ServerProcess:
         self._process.terminate()
 
     def finish(self, timeout_s: float = 30.0) -> int:
-        """Wait for the end and return the exit code; the log's last lines are in `lines`."""
-        _, rest = self._process.communicate(timeout=timeout_s)
-        self.lines += [json.loads(line) for line in rest.splitlines() if line.startswith("{")]
-        return self._process.returncode
+        """Wait for its end and that of all its workers, and return its exit code."""
+        self._reader.join(timeout_s)
+        assert not self._reader.is_alive(), "something of it still has its standard error"
+        return self._process.wait(timeout_s)
 
-    def _wait_for(self, event: str) -> dict[str, Any]:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.lines.append(json.loads(line))
-            if self.lines[-1]["event"] == event:
-                return self.lines[-1]
+    def wait_for(self, event: str, count: int = 1, **facts: Any) -> dict[str, Any]:
+        """Return a line of the log, once it is there so many times."""
+        deadline = time.monotonic() + 60
+        while self._reader.is_alive() and time.monotonic() < deadline:
+            if len(found := self.told(event, **facts)) >= count:
+                return found[-1]
+            time.sleep(0.01)
+        if len(found := self.told(event, **facts)) >= count:
+            return found[-1]
         raise AssertionError(f"the server ended without {event!r}: {self.lines}")
+
+    def told(self, event: str, **facts: Any) -> list[dict[str, Any]]:
+        """Return the lines of the log for an event."""
+        return [line for line in self.lines[:] if line.items() >= {"event": event, **facts}.items()]
 
     def kill(self) -> None:
         """End it now, if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
-            self._process.communicate(timeout=10)
+            self._process.wait(10)
+        self._reader.join(30)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line.startswith("{"):
+                self.lines.append(json.loads(line))

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from augment.errors import BundleError, ModelNotFoundError, RequestError, VersionNotFoundError
 from augment_server import Registry
+from augment_server.hosting.snapshot import AliasNotFoundError
 from tests.server.running import settings
 
 if TYPE_CHECKING:
@@ -119,3 +120,17 @@ def test_nothing_to_serve_is_an_error_that_says_so(models: Path, tmp_path: Path,
 def test_an_empty_directory_is_served_when_asked_to(tmp_path: Path) -> None:
     """With `allow_empty` a server starts before its first model is there."""
     assert served(Registry.open(settings(tmp_path, allow_empty=True))) == []
+
+
+def test_an_alias_that_another_process_deleted_is_deleted(models: Path) -> None:
+    """Of two servers on one directory the second finds the file changed, and forgets the alias too."""
+    first, second = (Registry.open(settings(models)) for _ in range(2))
+    first.set_alias("tiny", "stable", 1)
+    second.refresh()
+    assert second.get("tiny@stable").version == 1
+    for registry in (first, second):
+        registry.delete_alias("tiny", "stable")
+        with pytest.raises(AliasNotFoundError):
+            registry.get("tiny@stable")
+    with pytest.raises(AliasNotFoundError):
+        second.delete_alias("tiny", "stable")

@@ -6,9 +6,10 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus"]
+__all__ = ["available_cpus", "threads_of"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_MOST_THREADS = 4
 
 
 def available_cpus(cgroups: Path = _CGROUPS) -> int:
@@ -16,6 +17,11 @@ def available_cpus(cgroups: Path = _CGROUPS) -> int:
     has_affinity = hasattr(os, "sched_getaffinity")
     count = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     return max(1, min(count, math.ceil(_quota(cgroups))))
+
+
+def threads_of(cpus: int) -> int:
+    """Return how many threads one computation uses where there are so many CPUs."""
+    return min(cpus, _MOST_THREADS)
 
 
 def _quota(cgroups: Path) -> float:

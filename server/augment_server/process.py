@@ -1,0 +1,109 @@
+"""One server process: opens the models, serves, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from augment_server.admin import AdminListener
+from augment_server.logs import get_logger
+from augment_server.priority import give_way
+from augment_server.registry import Registry
+from augment_server.server import Server
+from augment_server.stopping import Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from augment_server.quotas import Quotas
+    from augment_server.settings import Settings
+
+__all__ = ["opened", "run", "serve_until"]
+
+_SWITCH_S = 0.0005
+"""How long a computing thread may keep the interpreter from the event loop. With Python's own 5 ms a call
+that needs ten turns of the loop, such as a refusal, takes 50 ms."""
+
+
+def run(settings: Settings) -> None:
+    """Serve alone until SIGTERM or SIGINT; a second signal hurries.
+
+    Raises:
+        RequestError: There is nothing to serve, or the address is taken.
+    """
+
+    async def serve() -> None:
+        stopping = Stopping()
+        stopping.on_signals(stopping.ask, signal.SIGTERM, signal.SIGINT)
+        await serve_until(stopping, settings, registry, lambda facts: get_logger().info("ready", **facts))
+
+    with opened(settings) as registry:
+        asyncio.run(serve())
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Registry]:
+    """Open the models, and close them in the end.
+
+    Raises:
+        RequestError: There is nothing to serve.
+    """
+    sys.setswitchinterval(_SWITCH_S)
+    with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
+        registry = opening.submit(Registry.open, settings).result()
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+async def serve_until(
+    stopping: Stopping,
+    settings: Settings,
+    registry: Registry,
+    ready: Callable[[dict[str, Any]], None],
+    quotas: Quotas | None = None,
+) -> None:
+    """Serve until it is time to stop, then let calls in flight finish, or not.
+
+    Args:
+        stopping: When it is time.
+        settings: What the operator wants.
+        registry: The models.
+        ready: Told, once calls are taken, where that is and of which models.
+        quotas: Those of all workers; None: there is only this process.
+
+    Raises:
+        RequestError: An address is taken, or credentials cannot be used.
+    """
+    server = await Server.start(settings, registry, quotas)
+    try:
+        admin = await AdminListener.start(settings, registry, server.metrics)
+    except BaseException:
+        await server.stop(grace_s=0)
+        raise
+    names = [f"{model.name}/{model.version}" for model in registry.models()]
+    ports = {"port": server.port} | ({"admin_port": admin.port} if admin else {})
+    if server.metrics_page is not None:
+        ports["metrics_port"] = server.metrics_page.port
+    ready({"host": server.host, "models": names, **ports})
+    await stopping.stop.wait()
+    get_logger().info("stopping", grace_s=settings.grace_s)
+    await _stop(server, stopping.hurry)
+    if admin is not None:
+        await admin.stop()
+    get_logger().info("stopped")
+
+
+async def _stop(server: Server, hurry: asyncio.Event) -> None:
+    draining = asyncio.create_task(server.stop())
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait((draining, hurrying), return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        await server.stop(grace_s=0)
+    hurrying.cancel()
+    await draining
