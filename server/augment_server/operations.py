@@ -59,7 +59,8 @@ class Operations:
     """One method for each of the service's, blocking, callable from any thread.
 
     Those that may be computed together with others of their kind yield what they ask of a model, and go on
-    with the answer; `questions` runs them. All raise what `augment.errors` and `augment_proto.errors` name, which `status` maps to the wire.
+    with the answer; `questions` runs them. All raise what `augment.errors` and `augment_proto.errors` name,
+    which `status` maps to the wire.
 
     Attributes:
         quotas: The rows of each client.
