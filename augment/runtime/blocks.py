@@ -49,15 +49,15 @@ def run_in_blocks(
         made = run_in_blocks(graph, spread | shared, block_rows=block_rows)
         return {name: array[places] for name, array in made.items()}
     rows = len(next(iter(by_row.values())))
-    parts = []
+    blocks = []
     for start in range(0, rows, block_rows):
         count = min(block_rows, rows - start)
         block = {name: _filled(array[start : start + count], block_rows) for name, array in by_row.items()}
         outputs = graph.run({name: inputs[name] for name in once} | block)
-        parts.append({name: array[:count] for name, array in outputs.items()})
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        blocks.append({name: array[:count] for name, array in outputs.items()})
+    if len(blocks) == 1:
+        return blocks[0]
+    return {name: np.concatenate([each[name] for each in blocks]) for name in blocks[0]}
 
 
 def aligned(rows: int, step: int = ALIGNED_ROWS) -> int:

@@ -94,7 +94,7 @@ class Joint:
                 stack,
                 threshold=share,
                 mean=mean,
-                absent=[names - frozenset(part.table.column_names) for part in given],
+                absent=[names - frozenset(_columns(part)) for part in given],
                 first_rows=_first_rows(stack, given),
             )
 
@@ -185,6 +185,10 @@ def _together(parts: Sequence[Part], work: Callable[[Sequence[Part]], list[_T]])
             return [error]
     half = len(parts) // 2
     return _together(parts[:half], work) + _together(parts[half:], work)
+
+
+def _columns(part: Part) -> list[str]:
+    return part.table.column_names if isinstance(part.table, pa.Table) else []
 
 
 def _first_rows(stack: Stack, parts: Sequence[Part]) -> list[int]:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from augment.runtime.blocks import aligned
 from augment_proto.messages import rows_of
+from augment_proto.v1 import augment_pb2 as pb
 from augment_server.admission import LEAST_ROWS, Company
 from augment_server.questions import answers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from augment_proto.v1 import augment_pb2 as pb
 
     Joined = (
         pb.DecodeRequest
@@ -56,12 +55,10 @@ def _cost(rows: int, most: int) -> int:
 
 def _kind(request: Joined) -> Hashable:
     kind = (request.DESCRIPTOR.name, request.model, request.version)
-    if request.DESCRIPTOR.name != "DenoiseRequest":
+    if not isinstance(request, pb.DenoiseRequest):
         return kind
-    if request.draws:  # type: ignore[union-attr]  # by the name above
-        return None
-    threshold = request.threshold if request.HasField("threshold") else None  # type: ignore[union-attr]  # likewise
-    return (*kind, threshold, request.numbers)  # type: ignore[union-attr]  # likewise
+    threshold = request.threshold if request.HasField("threshold") else None
+    return None if request.draws else (*kind, threshold, request.numbers)
 
 
 def _rows(request: Request) -> int:

@@ -1,4 +1,4 @@
-"""Calls that are computed together: each reads and writes for itself, and asks its model along with others."""
+"""Calls that are computed together: each reads and writes for itself, and asks its model with others."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from augment_proto.v1 import augment_pb2 as pb
-    from augment_server.admission import Admission, Company
+    from augment_server.admission import Admission
     from augment_server.operations import Operations
     from augment_server.questions import Answering
     from augment_server.server_info import ServerInfo
@@ -124,20 +124,17 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
     async def _answer_along(self, work: Callable[[Any], Answering[_T]], request: Any, context: Any) -> _T:
         """Return what is made of a request with records, computed along with others that wait."""
         cost, company = cost_and_company(request, self._operations.max_rows)
-        return await self._run(partial(work, request), context, cost, company=company)
+        bid = Bid(current_call().client, cost, context.time_remaining())
+        asked: Callable[[], Any] = partial(work, request)
+        answer: _T = await self._admission.run(bid, asked, company)
+        return answer
 
     async def _run(
-        self,
-        work: Callable[[], Any],
-        context: Any,
-        rows: int = LEAST_ROWS,
-        *,
-        begun: bool = False,
-        company: Company | None = None,
-    ) -> Any:
+        self, work: Callable[[], _T], context: Any, rows: int = LEAST_ROWS, *, begun: bool = False
+    ) -> _T:
         """Return `work()`, computed when it is the call's turn."""
         bid = Bid(current_call().client, rows, context.time_remaining(), begun)
-        return await self._admission.run(bid, work, company)
+        return await self._admission.run(bid, work)
 
 
 def _part(messages: Iterator[pb.GenerateResponse], most: int) -> list[pb.GenerateResponse]:
