@@ -27,7 +27,7 @@ from serving.ready import ready_batches
 from serving.speed_page import page, plot
 from serving.streaming import memory_of_a_stream
 from serving.subjects import adult_bundle
-from serving.together import hammer, together
+from serving.together import PATIENT, hammer, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def main() -> None:
     figures: dict[str, Any] = {"machine": machine(), "bundle": f"{bundle.parent.name}/{bundle.name}"}
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "server.log"
-        with ServedProcess(bundle.parents[1], log, "--log-level", "warning") as server:
+        with ServedProcess(bundle.parents[1], log, *PATIENT) as server:
             figures |= {
                 "streams": _streams(bundle, server.target, options.rows, options.rounds),
                 "first batch": _first_batch(bundle, server.target, options.calls),
