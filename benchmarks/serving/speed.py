@@ -147,8 +147,8 @@ async def _in_flight(bundle: Path, target: str, seconds: float) -> dict[str, Any
     for operation in ("encode", "denoise"):
         for count in _IN_FLIGHT:
             async with AsyncClient(target) as client:
-                latencies = await hammer(client, operation, name, records, count, seconds)
-            rate = len(latencies) / seconds
+                latencies, taken_s = await hammer(client, operation, name, records, count, seconds)
+            rate = len(latencies) / taken_s
             found[f"{operation}, {count}"] = {"calls/s": round(rate), **_milliseconds(latencies)}
             print("in flight", operation, count, found[f"{operation}, {count}"], flush=True)
     return found

@@ -53,18 +53,18 @@ def together(bundle: Path, scratch: Path, seconds: float, rounds: int) -> dict[s
 
 async def _rate(target: str, operation: str, name: str, records: pa.Table, seconds: float) -> float:
     async with AsyncClient(target) as client:
-        begun = time.perf_counter()
-        done = await hammer(client, operation, name, records, _IN_FLIGHT, seconds)
-        return len(done) / (time.perf_counter() - begun)
+        latencies, taken_s = await hammer(client, operation, name, records, _IN_FLIGHT, seconds)
+        return len(latencies) / taken_s
 
 
 async def hammer(
     client: AsyncClient, operation: str, name: str, records: pa.Table, count: int, seconds: float
-) -> list[float]:
-    """Return how long calls took that were made for some seconds, so many in flight."""
+) -> tuple[list[float], float]:
+    """Return how long calls took that were begun within some seconds, so many in flight, and all together."""
     latencies: list[float] = []
     await getattr(client, operation)(name, records)
-    end = time.perf_counter() + seconds
+    start = time.perf_counter()
+    end = start + seconds
 
     async def call() -> None:
         while (begun := time.perf_counter()) < end:
@@ -72,4 +72,4 @@ async def hammer(
             latencies.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(call() for _ in range(count)))
-    return latencies
+    return latencies, time.perf_counter() - start
