@@ -14,7 +14,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -114,6 +114,9 @@ bench-overload: $(VENV)/.installed ## Ten times the load, stalled and cancelled 
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.overload $(BENCH_ARGS)
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.stalled $(BENCH_ARGS)
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.cancelled $(BENCH_ARGS)
+
+bench-serving: $(VENV)/.installed ## How fast the service is, beside its targets, with a plot; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.speed $(BENCH_ARGS)
 
 image: ## Build the server's container image with docker or buildah; BASE=image to stand on another
 	PYTHONPATH=server $(PYTHON) -m container image --name "$(IMAGE)" $(if $(BASE),--base "$(BASE)")

@@ -182,17 +182,21 @@ class Codec:
             nats += codec.novelty(_cells(table, name))
         return nats
 
-    def decode(self, encoded: Encoded, *, first_row: int = 0, seed: int = 0) -> pa.RecordBatch:
+    def decode(
+        self, encoded: Encoded, *, first_row: int | NDArray[np.uint64] = 0, seed: int = 0
+    ) -> pa.RecordBatch:
         """Decode records to the wire schema.
 
         Args:
             encoded: Tokens in range of the layout's vocabularies.
-            first_row: The address of the first record in its seed's endless table: identifiers are
-                made from it.
+            first_row: The address of the first record in its seed's endless table, or of each:
+                identifiers are made from it.
             seed: The seed of that table.
         """
         columns = self._decode_columns(encoded) | self._decode_arrays(encoded)
-        rows = np.arange(len(encoded.tokens), dtype=np.uint64) + np.uint64(first_row)
+        rows = first_row
+        if not isinstance(rows, np.ndarray):
+            rows = np.arange(len(encoded.tokens), dtype=np.uint64) + np.uint64(rows)
         for column in self.schema.columns:
             if isinstance(column, IdentifierColumn):
                 columns[column.name] = make_identifiers(column, self._wire_type(column), rows, seed)

@@ -7,36 +7,71 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from augment.runtime.graph import Runs
 
-__all__ = ["run_in_blocks"]
+__all__ = ["ALIGNED_ROWS", "aligned", "run_in_blocks"]
+
+ALIGNED_ROWS = 16
+"""A part of several begins at a multiple of it: see `run_in_blocks`."""
 
 
 def run_in_blocks(
-    graph: Runs, inputs: Mapping[str, NDArray[Any]], *, block_rows: int
+    graph: Runs, inputs: Mapping[str, NDArray[Any]], *, block_rows: int, parts: Sequence[int] = ()
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs for all rows of `inputs`, but for those that are said once for all rows.
 
     The last block is filled up by repeating its last row; what comes of these is cut off. One shape
     for all calls keeps onnxruntime's memory from growing and its arithmetic from changing with the
     number of rows asked for.
+
+    Rows know nothing of each other, but their arithmetic is that of their place: a sum along a row whose
+    width is no multiple of a vector register's is added up in another order where the row begins at
+    another alignment (the last bits of `score` in 19 to 27 % of rows, measured). 16 rows of float32 are a
+    multiple of 64 bytes, however wide. So each of several parts begins at a multiple of 16 rows, where its
+    rows give what they give alone. Example: parts of 3, 20 and 1 rows begin at 0, 16 and 48.
+
+    Args:
+        graph: Takes blocks.
+        inputs: Arrays by name, rows first.
+        block_rows: Rows of a block.
+        parts: How many rows are whose, where they are of several callers.
     """
     once = {info.name for info in graph.info.inputs if isinstance(info.shape[0], int)}
     by_row = {name: array for name, array in inputs.items() if name not in once}
+    if len(parts) > 1:
+        places, source = _layout(parts, ALIGNED_ROWS if block_rows % ALIGNED_ROWS == 0 else block_rows)
+        spread = {name: array[source] for name, array in by_row.items()}
+        shared = {name: inputs[name] for name in once}
+        made = run_in_blocks(graph, spread | shared, block_rows=block_rows)
+        return {name: array[places] for name, array in made.items()}
     rows = len(next(iter(by_row.values())))
-    parts = []
+    blocks = []
     for start in range(0, rows, block_rows):
         count = min(block_rows, rows - start)
         block = {name: _filled(array[start : start + count], block_rows) for name, array in by_row.items()}
         outputs = graph.run({name: inputs[name] for name in once} | block)
-        parts.append({name: array[:count] for name, array in outputs.items()})
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        blocks.append({name: array[:count] for name, array in outputs.items()})
+    if len(blocks) == 1:
+        return blocks[0]
+    return {name: np.concatenate([each[name] for each in blocks]) for name in blocks[0]}
+
+
+def aligned(rows: int, step: int = ALIGNED_ROWS) -> int:
+    """Return how many rows of blocks a part of so many rows takes."""
+    return -(-rows // step) * step
+
+
+def _layout(parts: Sequence[int], step: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the place of each row where parts are aligned, and the row at each place; gaps hold row 0."""
+    starts = np.cumsum([0, *(aligned(rows, step) for rows in parts)])
+    places = np.concatenate([np.arange(rows) + start for rows, start in zip(parts, starts[:-1], strict=True)])
+    source = np.zeros(starts[-1], np.intp)
+    source[places] = np.arange(len(places))
+    return places, source
 
 
 def _filled(array: NDArray[Any], block_rows: int) -> NDArray[Any]:

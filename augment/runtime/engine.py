@@ -33,6 +33,7 @@ class Engine:
         block_rows: How many rows a graph runs on, always.
         stepwise: The samplers that make records column by column.
         threads: How many blocks are made at once.
+        parts: How many rows are whose, where those of several callers are run together; empty: all one's.
     """
 
     codec: Codec
@@ -40,6 +41,7 @@ class Engine:
     block_rows: int
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     threads: int = 1
+    parts: tuple[int, ...] = ()
 
     @property
     def makes_all_in_steps(self) -> bool:
@@ -48,7 +50,7 @@ class Engine:
 
     def run(self, role: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return a graph's outputs for all rows of `inputs`."""
-        return run_in_blocks(self.graphs[role], inputs, block_rows=self.block_rows)
+        return run_in_blocks(self.graphs[role], inputs, block_rows=self.block_rows, parts=self.parts)
 
     def encoded(self, role: str, outputs: Mapping[str, NDArray[Any]], prefix: str = "") -> Encoded:
         """Return a graph's outputs, called `<prefix>tokens` and so on, as encoded records.
@@ -66,10 +68,10 @@ class Engine:
             arrays = np.zeros((len(tokens), 0), np.float32)
         return Encoded(tokens, outputs[f"{prefix}residuals"], arrays)
 
-    def records(self, encoded: Encoded, first_row: int = 0) -> pa.Table:
+    def records(self, encoded: Encoded, first_row: int | NDArray[np.uint64] = 0) -> pa.Table:
         """Return encoded records as a table in the result schema.
 
-        Identifiers are made for rows `first_row` and after.
+        Identifiers are made for rows `first_row` and after, or for the rows of these numbers.
         """
         batch = self.codec.decode(encoded, first_row=first_row)
         return pa.Table.from_batches([batch]).cast(self.codec.result_schema)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,9 +51,10 @@ def merged(
 
 
 def _merged(before: pa.ChunkedArray, after: pa.ChunkedArray, replaced: NDArray[np.bool_]) -> pa.ChunkedArray:
-    if not replaced.any():
+    """Return the cells, in bytes that do not hang on what other rows need: what is missing is zeros."""
+    if pt.is_dictionary(before.type) and not replaced.any():
         return before
-    if replaced.all():
+    if pt.is_dictionary(before.type) and replaced.all():
         return after
     rows = len(replaced)
     both = pa.chunked_array([*before.chunks, *after.chunks], type=before.type)
@@ -62,8 +64,7 @@ def _merged(before: pa.ChunkedArray, after: pa.ChunkedArray, replaced: NDArray[n
 def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray, is_array: bool) -> NDArray[np.bool_]:  # noqa: FBT001
     """Return which cells are other than before; token columns are judged by their tokens already."""
     differs = np.ones(len(before), np.bool_)
-    there = np.flatnonzero(np.asarray(before.is_valid()))
-    if is_array and len(there):
+    if is_array and len(there := np.flatnonzero(np.asarray(before.is_valid()))):
         differs[there] = (_elements(before, there) != _elements(after, there)).any(axis=1)
     return differs
 

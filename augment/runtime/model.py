@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 import pyarrow as pa
 
 from augment.bundle import open_bundle
-from augment.errors import RequestError, UnsupportedError
+from augment.errors import RequestError
 from augment.runtime.asked import asked_for, chosen_sampler
 from augment.runtime.checks import (
     checked_choice,
@@ -17,17 +17,14 @@ from augment.runtime.checks import (
     checked_seed,
     checked_share,
 )
-from augment.runtime.denoising import denoised
 from augment.runtime.draws import drawing_sampler, drawn
 from augment.runtime.generation import generated_batches
 from augment.runtime.interpolation import chosen_method, interpolated
-from augment.runtime.latents import decoded, posterior_means
+from augment.runtime.joint import NUMBERS, Joint, Part, only
 from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method
-from augment.runtime.prediction import predicted, scored
-from augment.runtime.records_in import conformed, latent_matrix, latent_names
-from augment.runtime.results import Denoised, Draws, Latents, Records
+from augment.runtime.records_in import conformed
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
@@ -42,13 +39,12 @@ if TYPE_CHECKING:
     from augment.data import Balance, Codec
     from augment.runtime.asked import ConditionsLike
     from augment.runtime.engine import Engine
-    from augment.runtime.results import Predictions, Scores
+    from augment.runtime.results import Denoised, Draws, Latents, Predictions, Records, Scores
 
 __all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
 
 MAX_DRAWS = 1_000
 MAX_STEPS = 10_000
-_NUMBERS = ("mean", "median")
 _BULK_ROWS = 65_536
 
 
@@ -71,6 +67,7 @@ class Model:
         codec: Records to numbers and back.
         samplers: Ways to generate, the default first.
         operations: What can be asked of this model, e.g. `generate`, `denoise`.
+        joint: The same of the records of several callers at once.
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
@@ -86,6 +83,7 @@ class Model:
             engine.graphs,
             stepwise=engine.makes_all_in_steps,
         )
+        self.joint = Joint(engine, bundle.manifest, self.operations, f"{self.name}/{self.version}")
         self._engine = engine
 
     @classmethod
@@ -186,7 +184,7 @@ class Model:
                 not by the first batch.
             UnsupportedError: The model cannot generate, or not what is asked for.
         """
-        self._require("generate")
+        self.joint.require("generate")
         count, first = checked_rows(rows, offset)
         size = None if max_rows is None else checked_integer("max_rows", max_rows, 1, 2**31 - 1)
         asked = asked_for(self.codec, conditions, balance, steps)
@@ -211,7 +209,7 @@ class Model:
             RequestError: The model has no such sampler.
             UnsupportedError: It cannot generate, or not what is asked for.
         """
-        self._require("generate")
+        self.joint.require("generate")
         return chosen_sampler(self.samplers, sampler, able=self.samplers if plain else self._engine.stepwise)
 
     def interpolate(
@@ -241,7 +239,7 @@ class Model:
             RecordsError: The records do not fit the model, or the tables differ in length.
             UnsupportedError: The model cannot interpolate, or not by this method.
         """
-        self._require("interpolate")
+        self.joint.require("interpolate")
         count = checked_integer("steps", steps, 2, MAX_STEPS)
         wanted = Method(checked_choice("method", method, [each.value for each in Method]))
         way = chosen_method(self._engine, wanted, model=f"{self.name}/{self.version}")
@@ -304,20 +302,20 @@ class Model:
             RecordsError: The records do not fit the model.
             UnsupportedError: The model cannot denoise, or not draw: it has arrays.
         """
-        self._require("denoise")
-        share = (
-            (0.5 if draws is None else 0.0) if threshold is None else checked_share("threshold", threshold)
-        )
-        mean = numbers is None or checked_choice("numbers", numbers, _NUMBERS) == "mean"
-        count = None if draws is None else checked_integer("draws", draws, 1, MAX_DRAWS)
-        if count is not None and numbers is not None:
+        if draws is None:
+            checked_seed(seed)
+            part = Part(table, first_row)
+            return only(self.joint.denoise([part], threshold=threshold, numbers=numbers))
+        self.joint.require("denoise")
+        share = 0.0 if threshold is None else checked_share("threshold", threshold)
+        count = checked_integer("draws", draws, 1, MAX_DRAWS)
+        if numbers is not None:
+            checked_choice("numbers", numbers, NUMBERS)
             raise RequestError.of("numbers", "must not be given with draws, which are drawn", numbers)
         number = checked_seed(seed)
         given = conformed(table, self.codec.schema, partial=True)
         absent = frozenset(self.result_schema.names) - frozenset(table.column_names)
         first = checked_first_row(first_row, given.num_rows)
-        if count is None:
-            return denoised(self._engine, given, threshold=share, mean=mean, absent=absent, first_row=first)
         return drawn(
             self._engine,
             drawing_sampler(self._engine, model=f"{self.name}/{self.version}"),
@@ -336,10 +334,7 @@ class Model:
             RecordsError: The records do not fit the model.
             UnsupportedError: The model has no encoder.
         """
-        self._require("encode")
-        means, unseen = posterior_means(self._engine, table)
-        names = latent_names(means.shape[1])
-        return Latents(pa.table([pa.array(column) for column in means.T.copy()], names=names), unseen)
+        return only(self.joint.encode([Part(table)]))
 
     def decode(self, latent: pa.Table | NDArray[np.floating], *, first_row: SupportsIndex = 0) -> pa.Table:
         """Return the most likely record of each latent vector.
@@ -353,9 +348,7 @@ class Model:
             RecordsError: The columns or the shape differ, or a number is missing, NaN or infinite.
             UnsupportedError: The model has no decoder.
         """
-        self._require("decode")
-        matrix = latent_matrix(latent, self.manifest.latent_dim)
-        return decoded(self._engine, matrix, checked_first_row(first_row, len(matrix)))
+        return only(self.joint.decode([Part(latent, first_row)]))
 
     def reconstruct(self, table: pa.Table, *, first_row: SupportsIndex = 0) -> Records:
         """Return each record encoded and decoded again; made identifiers as for rows from `first_row`.
@@ -364,9 +357,7 @@ class Model:
             RecordsError: The records do not fit the model.
             UnsupportedError: The model has no latent space.
         """
-        self._require("reconstruct")
-        means, unseen = posterior_means(self._engine, table)
-        return Records(decoded(self._engine, means, checked_first_row(first_row, len(means))), unseen)
+        return only(self.joint.reconstruct([Part(table, first_row)]))
 
     def score(self, table: pa.Table) -> Scores:
         """Return how unusual each record is, and how unusual that is among held-out training rows.
@@ -375,8 +366,7 @@ class Model:
             RecordsError: The records do not fit the model.
             UnsupportedError: The model cannot score.
         """
-        self._require("score")
-        return scored(self._engine, table, self.manifest.score_quantiles)
+        return only(self.joint.score([Part(table)]))
 
     def predict(self, table: pa.Table) -> Predictions:
         """Return the likeliest class of each record and the probability of each class, or a value.
@@ -385,13 +375,4 @@ class Model:
             RecordsError: The records do not fit the model.
             UnsupportedError: The model predicts nothing.
         """
-        self._require("predict")
-        prediction = self.manifest.prediction
-        assert prediction is not None  # noqa: S101 - the manifest has it where there is a graph `predict`
-        return predicted(self._engine, table, prediction)
-
-    def _require(self, operation: str) -> None:
-        """Refuse an operation that the model has no graph for."""
-        if operation not in self.operations:
-            there = ", ".join(self.operations)
-            raise UnsupportedError(f"model {self.name}/{self.version} cannot {operation}; it can: {there}")
+        return only(self.joint.predict([Part(table)]))

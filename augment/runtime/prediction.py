@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from augment.runtime.engine import graph_inputs
-from augment.runtime.latents import run_on_records
-from augment.runtime.records_in import conformed
+from augment.runtime.latents import run_on_stack
 from augment.runtime.results import Predictions, Scores
 
 if TYPE_CHECKING:
@@ -19,34 +17,34 @@ if TYPE_CHECKING:
 
     from augment.bundle import Prediction
     from augment.runtime.engine import Engine
+    from augment.runtime.stack import Stack
 
 __all__ = ["percentiles", "predicted", "prediction_table", "scored", "with_novelty"]
 
 
-def predicted(engine: Engine, table: pa.Table, prediction: Prediction) -> Predictions:
-    """Return what the graph `predict` says of records.
+def predicted(engine: Engine, stack: Stack, prediction: Prediction) -> list[Predictions]:
+    """Return what the graph `predict` says of each caller's records."""
+    outputs, unseen = run_on_stack(engine, "predict", stack)
+    made = [
+        prediction_table({name: array[span] for name, array in outputs.items()}, prediction)
+        for span in stack.spans
+    ]
+    return [
+        Predictions(table, prediction.target, prediction.classes, told)
+        for table, told in zip(made, unseen, strict=True)
+    ]
 
-    Raises:
-        RecordsError: The records do not fit the model.
-    """
-    outputs, unseen = run_on_records(engine, "predict", table)
-    made = prediction_table(outputs, prediction)
-    return Predictions(made, prediction.target, prediction.classes, unseen)
 
-
-def scored(engine: Engine, table: pa.Table, quantiles: Sequence[float] | None) -> Scores:
-    """Return the scores of records, with percentiles where quantiles of held-out rows are known.
-
-    Raises:
-        RecordsError: The records do not fit the model.
-    """
-    given = conformed(table, engine.codec.schema, partial=False)
-    encoded, unseen = engine.codec.encode(given)
-    told = engine.run("score", graph_inputs(encoded))["score"]
-    columns = {"score": with_novelty(told, engine.codec.novelty(given))}
+def scored(engine: Engine, stack: Stack, quantiles: Sequence[float] | None) -> list[Scores]:
+    """Return the scores of each caller's records, with percentiles where there are quantiles."""
+    outputs, unseen = run_on_stack(engine, "score", stack)
+    columns = {"score": with_novelty(outputs["score"], engine.codec.novelty(stack.table))}
     if quantiles is not None:
         columns["percentile"] = percentiles(columns["score"], quantiles)
-    return Scores(pa.table(columns), unseen)
+    return [
+        Scores(pa.table({name: array[span] for name, array in columns.items()}), told)
+        for span, told in zip(stack.spans, unseen, strict=True)
+    ]
 
 
 def with_novelty(scores: NDArray[np.float32], novelty: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -21,13 +21,16 @@ import numpy as np
 
 from augment.runtime import Model
 from augment_client import AsyncClient, Client
+from serving.host import machine
 from serving.processes import ServedProcess
+from serving.ready import ready_batches
+from serving.speed_page import page, plot
+from serving.streaming import memory_of_a_stream
 from serving.subjects import adult_bundle
+from serving.together import PATIENT, hammer, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pyarrow as pa
 
 __all__ = ["main"]
 
@@ -37,24 +40,34 @@ _UNARY_ROWS = 100
 
 
 def main() -> None:
-    """Measure, print, and write the figures for the page."""
+    """Measure, print each figure beside its target, and write the page with its plot."""
     options = _parser().parse_args()
     if options.inside:
         _inside(options.bundle, json.loads(options.inside))
         return
+    if options.quick:
+        options.rounds, options.calls, options.seconds, options.memory_rows = 1, 40, 1.0, 300_000
+        options.rows = {"vae": 100_000, "denoiser": 4_000}
     bundle = options.bundle or adult_bundle(options.data, options.cache)
+    figures: dict[str, Any] = {"machine": machine(), "bundle": f"{bundle.parent.name}/{bundle.name}"}
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "server.log"
-        with ServedProcess(bundle.parents[1], log, "--log-level", "warning") as server:
-            figures = {
+        with ServedProcess(bundle.parents[1], log, *PATIENT) as server:
+            figures |= {
                 "streams": _streams(bundle, server.target, options.rows, options.rounds),
                 "first batch": _first_batch(bundle, server.target, options.calls),
                 "unary": _unary(bundle, server.target, options.calls),
                 "in flight": asyncio.run(_in_flight(bundle, server.target, options.seconds)),
+                "memory": memory_of_a_stream(server, bundle.parent.name, options.memory_rows),
             }
-    print(json.dumps(figures, indent=1))
+        figures["together"] = together(bundle, Path(scratch), options.seconds, options.rounds)
+        figures["ready"] = ready_batches(bundle, options.rounds)
+    figures["load at the end"] = machine()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(figures, indent=1) + "\n")
+    options.out.with_suffix(".md").write_text(page(figures))
+    plot(figures, options.out.with_suffix(".png"))
+    print(page(figures))
 
 
 def _streams(bundle: Path, target: str, rows: dict[str, int], rounds: int) -> dict[str, Any]:
@@ -134,27 +147,11 @@ async def _in_flight(bundle: Path, target: str, seconds: float) -> dict[str, Any
     for operation in ("encode", "denoise"):
         for count in _IN_FLIGHT:
             async with AsyncClient(target) as client:
-                latencies = await _hammer(client, operation, name, records, count, seconds)
-            rate = len(latencies) / seconds
+                latencies, taken_s = await hammer(client, operation, name, records, count, seconds)
+            rate = len(latencies) / taken_s
             found[f"{operation}, {count}"] = {"calls/s": round(rate), **_milliseconds(latencies)}
             print("in flight", operation, count, found[f"{operation}, {count}"], flush=True)
     return found
-
-
-async def _hammer(
-    client: AsyncClient, operation: str, name: str, records: pa.Table, count: int, seconds: float
-) -> list[float]:
-    latencies: list[float] = []
-    await getattr(client, operation)(name, records)
-    end = time.perf_counter() + seconds
-
-    async def call() -> None:
-        while (begun := time.perf_counter()) < end:
-            await getattr(client, operation)(name, records)
-            latencies.append(time.perf_counter() - begun)
-
-    await asyncio.gather(*(call() for _ in range(count)))
-    return latencies
 
 
 def _asked_inside(bundle: Path, asked: dict[str, Any]) -> list[float]:
@@ -209,6 +206,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--calls", type=int, default=200, help="of each unary operation")
     add("--seconds", type=float, default=5.0, help="of each number in flight")
     add("--rows", type=json.loads, default={"vae": 1_000_000, "denoiser": 60_000}, help="of streams, as JSON")
+    add("--memory-rows", type=int, default=10_000_000, help="of the stream whose memory is watched")
+    add("--quick", action="store_true", help="few rounds: whether it runs, not how fast it is")
     add("--inside", help=argparse.SUPPRESS)
     return parser
 

@@ -17,6 +17,8 @@ def to_plain(table: pa.Table) -> pa.Table:
     pyarrow 26), stay; whoever reads the stream refuses them.
     """
     for position, field in enumerate(table.schema):
+        if pa.types.is_primitive(field.type) or pa.types.is_string(field.type):
+            continue
         column = table.column(position)
         plain = _plain_column(column, field.type)
         if plain is not column:

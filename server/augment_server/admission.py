@@ -9,20 +9,20 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from augment.cpus import available_cpus
 from augment_server.denials import OverloadedError
 from augment_server.fair_queue import FairQueue, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from concurrent.futures import Executor, Future
 
     from augment_server.metrics import Metrics
     from augment_server.settings import Settings
 
-__all__ = ["LEAST_ROWS", "Admission", "Bid", "Rate", "computations_of"]
+__all__ = ["LEAST_ROWS", "Admission", "Bid", "Company", "Rate", "computations_of"]
 
 LEAST_ROWS = 256
 """What the smallest call counts: graphs run on blocks, and each call has work of its own."""
@@ -52,6 +52,52 @@ class Bid:
     begun: bool = False
 
 
+@dataclass(frozen=True)
+class Company:
+    """With what some work may be computed together.
+
+    Attributes:
+        kind: Equal for all that may.
+        size: How much of a joint computation the work takes up, in rows.
+        compute: Does several works, each with its own context; returns what becomes of each in order, and
+            raises nothing.
+    """
+
+    kind: Hashable
+    size: int
+    compute: Callable[[list[tuple[contextvars.Context, Callable[[], Any]]]], list[Any]]
+
+
+class _Job:
+    """Some work, and two futures of the event loop: that it has begun, and what became of it."""
+
+    def __init__(self, work: Callable[[], Any], company: Company | None) -> None:
+        loop = asyncio.get_running_loop()
+        self.work = work
+        self.company = company
+        self.context = contextvars.copy_context()
+        self.begun: asyncio.Future[None] = loop.create_future()
+        self.answer: asyncio.Future[Any] = loop.create_future()
+        self._came_s = time.monotonic()
+
+    def begin(self, metrics: Metrics) -> None:
+        """Say so to whoever waits."""
+        metrics.queued(time.monotonic() - self._came_s)
+        if not self.begun.done():
+            self.begun.set_result(None)
+
+    def end(self, outcome: Any) -> None:
+        """Tell the outcome to whoever waits; nobody does where the call was cancelled."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, asyncio.CancelledError):
+            self.answer.cancel()
+        elif isinstance(outcome, BaseException):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+
 def computations_of(settings: Settings) -> int:
     """Return how many computations there are at a time: more than processors only make each other wait."""
     return settings.computations or available_cpus()
@@ -78,7 +124,8 @@ class Admission:
     """Runs work in a pool, so many at a time; the rest waits in a queue with bounds, fair between clients.
 
     On one event loop alone. Work whose call is cancelled or late leaves the queue and is never computed; work
-    that runs keeps its place until it is done, whoever waits for it.
+    that runs keeps its place until it is done, whoever waits for it. With the work whose turn it is goes what
+    waits and may be computed together with it; nothing ever waits for company.
 
     A client may have as much waiting as the queue has room left (the dynamic threshold of Choudhury and Hahne
     1998, alpha 1): one that floods it gets half, and the others find room.
@@ -94,6 +141,7 @@ class Admission:
         self._slots = computations_of(settings)
         self._max_rows = settings.max_queue_rows
         self._max_wait_s = settings.max_queue_s
+        self._max_together = settings.max_batch_rows
         self._metrics = metrics
         self._queue = FairQueue()
         self._rate = Rate()
@@ -114,66 +162,88 @@ class Admission:
         if full or self._seconds(min(self._queue.rows, own * max(1, self._queue.clients))) > _LIKELY * left_s:
             raise self._refusal()
 
-    async def run(self, bid: Bid, work: Callable[[], _T]) -> _T:
+    async def run(self, bid: Bid, work: Callable[[], _T], company: Company | None = None) -> _T:
         """Return `work()`, computed in the pool under the call's own context, when its turn has come.
+
+        Args:
+            bid: What the work costs, and whom.
+            work: What is to be done.
+            company: With what it may be computed together; None: by itself.
 
         Raises:
             OverloadedError: Too much waits, or it waited too long.
         """
         self.require_room(bid)
-        began = time.monotonic()
-        await self._turn(bid)
-        self._metrics.queued(time.monotonic() - began)
+        job = _Job(work, company)
+        kind, size = (None, 0) if company is None else (company.kind, company.size)
+        ticket = Ticket(bid.client, max(1, bid.rows), kind, size, job)
+        self._queue.put(ticket)
+        self._start()
         try:
-            job = self._pool.submit(contextvars.copy_context().run, _timed, work)
-        except BaseException:
-            self._release()
-            raise
-        loop = asyncio.get_running_loop()
-        job.add_done_callback(partial(self._done, loop, bid.rows))
-        result, _ = await asyncio.wrap_future(job)
+            await self._turn(ticket, bid)
+            result: _T = await job.answer
+        finally:
+            job.answer.cancel()
         return result
 
-    async def _turn(self, bid: Bid) -> None:
-        """Return when a place is taken for the bid."""
-        if self._running < self._slots and not self._queue:
-            self._running += 1
-            return
-        ticket = Ticket(bid.client, max(1, bid.rows), asyncio.get_running_loop().create_future())
-        self._queue.put(ticket)
+    async def _turn(self, ticket: Ticket, bid: Bid) -> None:
+        """Return when the work has begun."""
         longest_s = None if bid.begun else self._max_wait_s
         limits = [seconds for seconds in (longest_s, bid.time_left_s) if seconds is not None]
         try:
             async with asyncio.timeout(min(limits, default=None)):
-                await ticket.turn
-        except BaseException as error:
-            if ticket.granted:
-                self._release()
+                await ticket.job.begun
+        except TimeoutError:
+            raise self._refusal() from None
+        finally:
             self._queue.discard(ticket)
-            if isinstance(error, TimeoutError):
-                raise self._refusal() from None
-            raise
 
-    def _done(self, loop: asyncio.AbstractEventLoop, rows: int, job: Future[tuple[object, float]]) -> None:
-        """Called in whatever thread ended the job."""
-        seconds = None if job.cancelled() or job.exception() is not None else job.result()[1]
+    def _start(self) -> None:
+        """Have all the places that are free taken by those who wait."""
+        while self._running < self._slots and (ticket := self._queue.pop()) is not None:
+            tickets = [ticket, *self._queue.pop_alike(ticket, self._max_together)]
+            jobs: list[_Job] = [each.job for each in tickets]
+            rows = sum(each.rows for each in tickets)
+            self._running += 1
+            for job in jobs:
+                job.begin(self._metrics)
+            try:
+                doing = self._pool.submit(_outcomes, jobs)
+            except RuntimeError:  # the server stops
+                self._running -= 1
+                for job in jobs:
+                    job.end(asyncio.CancelledError())
+                continue
+            doing.add_done_callback(partial(self._done, asyncio.get_running_loop(), jobs, rows))
+
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        jobs: list[_Job],
+        rows: int,
+        doing: Future[tuple[list[Any], float]],
+    ) -> None:
+        """Called in whatever thread ended the work."""
+        outcomes: list[Any]
+        seconds: float | None
+        if doing.cancelled():
+            outcomes, seconds = [asyncio.CancelledError()] * len(jobs), None
+        elif (error := doing.exception()) is not None:
+            outcomes, seconds = [error] * len(jobs), None
+        else:
+            outcomes, seconds = doing.result()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._finish, rows, seconds)
+            loop.call_soon_threadsafe(self._finish, jobs, rows, outcomes, seconds)
 
-    def _finish(self, rows: int, seconds: float | None) -> None:
+    def _finish(self, jobs: list[_Job], rows: int, outcomes: list[Any], seconds: float | None) -> None:
+        """Give the outcomes to those who wait for them, and the place to the next."""
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            job.end(outcome)
         if seconds is not None:
             self._rate.add(rows, seconds)
-            self._metrics.computed(rows, seconds)
-        self._release()
-
-    def _release(self) -> None:
-        """Give a place back, and all that are free to those who wait."""
+            self._metrics.computed(rows, len(jobs), seconds)
         self._running -= 1
-        while self._running < self._slots and (ticket := self._queue.pop()) is not None:
-            if not ticket.turn.done():
-                self._running += 1
-                ticket.granted = True
-                ticket.turn.set_result(None)
+        self._start()
 
     def _seconds(self, rows: int) -> float:
         return self._rate.seconds(rows) / self._slots
@@ -183,6 +253,20 @@ class Admission:
         return OverloadedError(len(self._queue), wait_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
 
 
-def _timed(work: Callable[[], _T]) -> tuple[_T, float]:
+def _outcomes(jobs: list[_Job]) -> tuple[list[Any], float]:
+    """Return what becomes of works, their errors too, and the seconds that they took together."""
     began = time.monotonic()
-    return work(), time.monotonic() - began
+    company = jobs[0].company
+    outcomes: list[Any]
+    if company is not None:
+        outcomes = company.compute([(job.context, job.work) for job in jobs])
+    else:
+        outcomes = [_outcome(job) for job in jobs]
+    return outcomes, time.monotonic() - began
+
+
+def _outcome(job: _Job) -> Any:
+    try:
+        return job.context.run(job.work)
+    except Exception as error:  # noqa: BLE001 - it is for whoever waits for the work
+        return error

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from augment.runtime.blocks import aligned
 from augment_proto.messages import rows_of
-from augment_server.admission import LEAST_ROWS
+from augment_proto.v1 import augment_pb2 as pb
+from augment_server.admission import LEAST_ROWS, Company
+from augment_server.questions import answers
 
 if TYPE_CHECKING:
-    from augment_proto.v1 import augment_pb2 as pb
+    from collections.abc import Hashable
 
-    Request = (
+    Joined = (
         pb.DecodeRequest
         | pb.DenoiseRequest
         | pb.EncodeRequest
-        | pb.InterpolateRequest
         | pb.PredictRequest
         | pb.ReconstructRequest
         | pb.ScoreRequest
-        | pb.DenoiseChunk
     )
+    Request = Joined | pb.InterpolateRequest | pb.DenoiseChunk
 
-__all__ = ["batch_cost", "request_cost"]
+__all__ = ["batch_cost", "cost_and_company", "request_cost"]
 
 _FIRST_ROWS = 4096
 
@@ -33,15 +35,47 @@ def request_cost(request: Request, most: int) -> int:
         request: The request; what is wrong with it is for whoever decodes it to say.
         most: Rows that one call may have: what asks for more is refused, and costs no more.
     """
+    return _cost(_rows(request) * _times(request), most)
+
+
+def cost_and_company(request: Joined, most: int) -> tuple[int, Company]:
+    """Return the cost likewise, and with what a request may be computed together.
+
+    That is the same asked of the same model with the same options, but for draws: each is a computation of
+    its own.
+    """
+    rows = _rows(request)
+    company = Company(_kind(request), aligned(max(1, rows)), answers)
+    return _cost(rows * _times(request), most), company
+
+
+def _cost(rows: int, most: int) -> int:
+    return max(LEAST_ROWS, min(rows, most))
+
+
+def _kind(request: Joined) -> Hashable:
+    kind = (request.DESCRIPTOR.name, request.model, request.version)
+    if not isinstance(request, pb.DenoiseRequest):
+        return kind
+    threshold = request.threshold if request.HasField("threshold") else None
+    return None if request.draws else (*kind, threshold, request.numbers)
+
+
+def _rows(request: Request) -> int:
     kind = request.DESCRIPTOR.name
     if kind == "InterpolateRequest":
-        rows = rows_of(request.start) * request.steps  # type: ignore[union-attr]  # by the name above
-    elif kind == "DecodeRequest":
-        rows = rows_of(request.latent)  # type: ignore[union-attr]  # likewise
-    else:
-        rows = rows_of(request.records)  # type: ignore[union-attr]  # likewise
-        rows *= max(1, request.draws) if kind == "DenoiseRequest" else 1  # type: ignore[union-attr]  # likewise
-    return max(LEAST_ROWS, min(rows, most))
+        return rows_of(request.start)  # type: ignore[union-attr]  # by the name above
+    if kind == "DecodeRequest":
+        return rows_of(request.latent)  # type: ignore[union-attr]  # likewise
+    return rows_of(request.records)  # type: ignore[union-attr]  # likewise
+
+
+def _times(request: Request) -> int:
+    """Return how many rows are made of each."""
+    kind = request.DESCRIPTOR.name
+    if kind == "InterpolateRequest":
+        return int(request.steps)  # type: ignore[union-attr]  # likewise
+    return max(1, request.draws) if kind == "DenoiseRequest" else 1  # type: ignore[union-attr]  # likewise
 
 
 def batch_cost(rows_left: int, last_rows: int = _FIRST_ROWS) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 __all__ = ["FairQueue", "Ticket"]
 
@@ -19,14 +22,16 @@ class Ticket:
     Attributes:
         client: Whose it is.
         rows: What it costs; at least 1.
-        turn: Whatever the queue's owner wakes it by.
-        granted: Whether its turn came.
+        kind: Work of one kind may be done together; None: only by itself.
+        size: How much of what is done together it takes up.
+        job: Whatever the queue's owner knows of it.
     """
 
     client: str
     rows: int
-    turn: Any = None
-    granted: bool = False
+    kind: Hashable = None
+    size: int = 0
+    job: Any = None
 
 
 @dataclass
@@ -49,6 +54,7 @@ class FairQueue:
     def __init__(self) -> None:
         self.rows = 0
         self._lines: OrderedDict[str, _Line] = OrderedDict()
+        self._kinds: dict[Hashable, OrderedDict[Ticket, None]] = {}
         self._length = 0
 
     def __len__(self) -> int:
@@ -68,6 +74,8 @@ class FairQueue:
         """Let a ticket wait behind its client's others."""
         line = self._lines.setdefault(ticket.client, _Line())
         line.tickets[ticket] = None
+        if ticket.kind is not None:
+            self._kinds.setdefault(ticket.kind, OrderedDict())[ticket] = None
         self._count(line, ticket, 1)
 
     def discard(self, ticket: Ticket) -> None:
@@ -89,8 +97,34 @@ class FairQueue:
             self._lines.move_to_end(client)
         return None
 
+    def pop_alike(self, ticket: Ticket, most: int) -> list[Ticket]:
+        """Return others of a ticket's kind, the longest waiting first, that are done together with it.
+
+        They are charged like those whose turn it is: who is served before their turn waits longer for the
+        next one.
+
+        Args:
+            ticket: One that was popped.
+            most: The sum of the sizes, with its own.
+        """
+        found: list[Ticket] = []
+        left = most - ticket.size
+        for other in list(self._kinds.get(ticket.kind, ())) if left > 0 else ():
+            if other.size > left:
+                break
+            left -= other.size
+            line = self._lines[other.client]
+            line.deficit -= other.rows
+            self._take(line, other)
+            found.append(other)
+        return found
+
     def _take(self, line: _Line, ticket: Ticket) -> None:
         del line.tickets[ticket]
+        if (alike := self._kinds.get(ticket.kind)) is not None:
+            del alike[ticket]
+            if not alike:
+                del self._kinds[ticket.kind]
         self._count(line, ticket, -1)
         if not line.tickets:
             del self._lines[ticket.client]

@@ -27,6 +27,7 @@ __all__ = ["Metrics", "MetricsPage"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _ROWS = tuple(4**power for power in range(9))
+_CALLS = tuple(2**power for power in range(8))
 
 
 class Metrics:
@@ -58,6 +59,7 @@ class Metrics:
         self._queued = self._histogram("queue_seconds", "Seconds that computations waited", _SECONDS)
         self._computed = self._histogram("compute_seconds", "Seconds that computations took", _SECONDS)
         self._batch = self._histogram("batch_rows", "Rows of a computation", _ROWS)
+        self._together = self._histogram("batch_calls", "Calls that were computed together", _CALLS)
 
     def began(self) -> None:
         """Count a call that begins."""
@@ -95,10 +97,11 @@ class Metrics:
         """Count a computation that begins, after so long a wait."""
         self._queued.observe(seconds)
 
-    def computed(self, rows: int, seconds: float) -> None:
-        """Count a computation that was done."""
+    def computed(self, rows: int, calls: int, seconds: float) -> None:
+        """Count a computation that was done, for so many calls."""
         self._computed.observe(seconds)
         self._batch.observe(rows)
+        self._together.observe(calls)
 
     def watch_queue(
         self, depth: Callable[[], int], rows: Callable[[], int], running: Callable[[], int]

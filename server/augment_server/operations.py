@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from augment.errors import RequestError, shorten
+from augment.runtime import Joint, Part
 from augment_proto.arrow import from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError
 from augment_proto.limits import Limits
@@ -19,6 +20,7 @@ from augment_server.denials import NotAllowedError
 from augment_server.denoising import Denoising
 from augment_server.descriptions import describe
 from augment_server.principals import may
+from augment_server.questions import Question
 from augment_server.quotas import Quotas
 from augment_server.status import TooLargeError
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from augment.runtime import Model
+    from augment_server.questions import Answering
     from augment_server.registry import Registry
     from augment_server.settings import Settings
 
@@ -55,7 +58,9 @@ _METHODS = {
 class Operations:
     """One method for each of the service's, blocking, callable from any thread.
 
-    All raise what `augment.errors` and `augment_proto.errors` name, which `status` maps to the wire.
+    Those that may be computed together with others of their kind yield what they ask of a model, and go on
+    with the answer; `questions` runs them. All raise what `augment.errors` and `augment_proto.errors` name,
+    which `status` maps to the wire.
 
     Args:
         registry: The models.
@@ -144,15 +149,14 @@ class Operations:
             receipt=receipt_of(model, "interpolate", made.records.num_rows, request.first_row),
         )
 
-    def denoise(self, request: pb.DenoiseRequest) -> pb.DenoiseResponse:
+    def denoise(self, request: pb.DenoiseRequest) -> Answering[pb.DenoiseResponse]:
         """Return the records with missing cells imputed and doubtful ones repaired."""
         model, table = self._model(request, "denoise"), self._table(request.records, "records")
         threshold = request.threshold if request.HasField("threshold") else None
         if request.draws:
             return self._draws(model, table, request, threshold)
-        made = model.denoise(
-            table, threshold=threshold, numbers=request.numbers or None, first_row=request.first_row
-        )
+        options = (("threshold", threshold), ("numbers", request.numbers or None))
+        made = yield Question(model, Joint.denoise, Part(table, request.first_row), options)
         return pb.DenoiseResponse(
             digest=model.digest,
             records=to_ipc(made.records),
@@ -199,10 +203,10 @@ class Operations:
             receipt=receipt_of(model, "denoise", table.num_rows, request.first_row, made.seed),
         )
 
-    def encode(self, request: pb.EncodeRequest) -> pb.EncodeResponse:
+    def encode(self, request: pb.EncodeRequest) -> Answering[pb.EncodeResponse]:
         """Return the records' latent vectors."""
         model, table = self._model(request, "encode"), self._table(request.records, "records")
-        made = model.encode(table)
+        made = yield Question(model, Joint.encode, Part(table))
         return pb.EncodeResponse(
             digest=model.digest,
             latent=to_ipc(made.latent),
@@ -210,10 +214,11 @@ class Operations:
             receipt=receipt_of(model, "encode", table.num_rows),
         )
 
-    def decode(self, request: pb.DecodeRequest) -> pb.DecodeResponse:
+    def decode(self, request: pb.DecodeRequest) -> Answering[pb.DecodeResponse]:
         """Return the most likely records of latent vectors."""
         model = self._model(request, "decode")
-        records = model.decode(self._table(request.latent, "latent"), first_row=request.first_row)
+        part = Part(self._table(request.latent, "latent"), request.first_row)
+        records = yield Question(model, Joint.decode, part)
         return pb.DecodeResponse(
             digest=model.digest,
             records=to_ipc(records),
@@ -221,10 +226,10 @@ class Operations:
             receipt=receipt_of(model, "decode", records.num_rows, request.first_row),
         )
 
-    def reconstruct(self, request: pb.ReconstructRequest) -> pb.ReconstructResponse:
+    def reconstruct(self, request: pb.ReconstructRequest) -> Answering[pb.ReconstructResponse]:
         """Return what the model makes of the records, encoded and decoded."""
         model, table = self._model(request, "reconstruct"), self._table(request.records, "records")
-        made = model.reconstruct(table, first_row=request.first_row)
+        made = yield Question(model, Joint.reconstruct, Part(table, request.first_row))
         return pb.ReconstructResponse(
             digest=model.digest,
             records=to_ipc(made.records),
@@ -233,10 +238,10 @@ class Operations:
             receipt=receipt_of(model, "reconstruct", table.num_rows, request.first_row),
         )
 
-    def score(self, request: pb.ScoreRequest) -> pb.ScoreResponse:
+    def score(self, request: pb.ScoreRequest) -> Answering[pb.ScoreResponse]:
         """Return how unusual each record is."""
         model, table = self._model(request, "score"), self._table(request.records, "records")
-        made = model.score(table)
+        made = yield Question(model, Joint.score, Part(table))
         return pb.ScoreResponse(
             digest=model.digest,
             scores=to_ipc(made.scores),
@@ -244,10 +249,10 @@ class Operations:
             receipt=receipt_of(model, "score", table.num_rows),
         )
 
-    def predict(self, request: pb.PredictRequest) -> pb.PredictResponse:
+    def predict(self, request: pb.PredictRequest) -> Answering[pb.PredictResponse]:
         """Return what the model predicts of the records."""
         model, table = self._model(request, "predict"), self._table(request.records, "records")
-        made = model.predict(table)
+        made = yield Question(model, Joint.predict, Part(table))
         return pb.PredictResponse(
             digest=model.digest,
             predictions=to_ipc(made.predictions),

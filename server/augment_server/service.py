@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from augment_proto.v1 import augment_pb2_grpc
 from augment_server.admission import LEAST_ROWS, Bid
 from augment_server.calls import caller, current_call
-from augment_server.costs import batch_cost, request_cost
+from augment_server.costs import batch_cost, cost_and_company, request_cost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from augment_proto.v1 import augment_pb2 as pb
     from augment_server.admission import Admission
     from augment_server.operations import Operations
+    from augment_server.questions import Answering
     from augment_server.server_info import ServerInfo
 
 __all__ = ["AugmentService"]
@@ -75,7 +76,7 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     async def Denoise(self, request: pb.DenoiseRequest, context: Any) -> pb.DenoiseResponse:  # noqa: N802
         """Records imputed and repaired."""
-        return await self._answer(self._operations.denoise, request, context)
+        return await self._answer_along(self._operations.denoise, request, context)
 
     async def DenoiseStream(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.DenoiseStreamRequest], context: Any
@@ -91,23 +92,23 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     async def Encode(self, request: pb.EncodeRequest, context: Any) -> pb.EncodeResponse:  # noqa: N802
         """Records to latent vectors."""
-        return await self._answer(self._operations.encode, request, context)
+        return await self._answer_along(self._operations.encode, request, context)
 
     async def Decode(self, request: pb.DecodeRequest, context: Any) -> pb.DecodeResponse:  # noqa: N802
         """Latent vectors to records."""
-        return await self._answer(self._operations.decode, request, context)
+        return await self._answer_along(self._operations.decode, request, context)
 
     async def Reconstruct(self, request: pb.ReconstructRequest, context: Any) -> pb.ReconstructResponse:  # noqa: N802
         """Encode, then decode."""
-        return await self._answer(self._operations.reconstruct, request, context)
+        return await self._answer_along(self._operations.reconstruct, request, context)
 
     async def Score(self, request: pb.ScoreRequest, context: Any) -> pb.ScoreResponse:  # noqa: N802
         """How unusual records are."""
-        return await self._answer(self._operations.score, request, context)
+        return await self._answer_along(self._operations.score, request, context)
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:  # noqa: N802
         """What the model predicts of records."""
-        return await self._answer(self._operations.predict, request, context)
+        return await self._answer_along(self._operations.predict, request, context)
 
     async def _pace(self, rows: int) -> None:
         """Take a stream's rows from its caller's quota, and wait while the caller owes some."""
@@ -119,6 +120,14 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         """Return what is made of a request with records."""
         cost = request_cost(request, self._operations.max_rows)
         return await self._run(partial(work, request), context, cost)
+
+    async def _answer_along(self, work: Callable[[Any], Answering[_T]], request: Any, context: Any) -> _T:
+        """Return what is made of a request with records, computed along with others that wait."""
+        cost, company = cost_and_company(request, self._operations.max_rows)
+        bid = Bid(current_call().client, cost, context.time_remaining())
+        asked: Callable[[], Any] = partial(work, request)
+        answer: _T = await self._admission.run(bid, asked, company)
+        return answer
 
     async def _run(
         self, work: Callable[[], _T], context: Any, rows: int = LEAST_ROWS, *, begun: bool = False

@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     max_queue_s: float = Field(
         default=3.0, gt=0, le=3600, description="seconds that a call may wait for its turn"
     )
+    max_batch_rows: int = Field(
+        default=2048,
+        ge=0,
+        description="rows of waiting calls that are computed together; 0: each call by itself",
+    )
     idle_s: float = Field(
         default=60.0,
         gt=0,
