@@ -47,7 +47,7 @@ class Stalled:
 
     def send_part(self, size: int) -> None:
         """Begin a request of `size` bytes and never send its last one: HTTP/2 by hand."""
-        self._calls.append(_half_sent(self._target, size))
+        self._calls.append(half_sent(self._target, size))
 
     def release(self) -> None:
         """Close all connections."""
@@ -61,12 +61,12 @@ class Stalled:
         return self._channels[-1]
 
 
-def _half_sent(target: str, size: int) -> socket.socket:
+def half_sent(target: str, size: int, method: str = "Denoise") -> socket.socket:
     """Open a connection and send headers and all but the end of a message, as far as the server takes it."""
     host, _, port = target.partition(":")
     connection = socket.create_connection((host, int(port)))
     settings = _frame(4, 0, 0, b"")
-    path = f"/{SERVICE}/Denoise"
+    path = f"/{SERVICE}/{method}"
     pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x")]
     pairs += [("content-type", "application/grpc"), ("te", "trailers")]
     block = b"".join(_literal(name, value) for name, value in pairs)
