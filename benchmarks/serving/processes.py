@@ -23,7 +23,7 @@ class ServedProcess:
     """`python -m augment_server` on a free port, its log in a file; ended at the end of `with`.
 
     Args:
-        models: The models directory.
+        models: The models directory, or its URL.
         log: The log's file.
         flags: More of the server's flags.
         module: What is run; one that ends in the server's own main.
@@ -37,7 +37,7 @@ class ServedProcess:
 
     def __init__(
         self,
-        models: Path,
+        models: Path | str,
         log: Path,
         *flags: str,
         module: str = "augment_server",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Bad", "cancelling", "crashing", "half_sending", "not_speaking", "slow_reading", "slow_sending"]
 
 _ROWS = 100_000_000
-_KILL_EVERY_S = 4.0
+_KILL_EVERY_S = 8.0
 _DRAINED = 20
 _BUSY_S = 1.0
 
@@ -71,18 +71,19 @@ def cancelling(bad: Bad, seed: int) -> None:
     with bad.connected() as channel:
         stub: Any = AugmentServiceStub(channel)
         while not bad.stop.wait(0.1):
-            call = stub.Generate(pb.GenerateRequest(model=bad.model, rows=_ROWS, seed=chance.getrandbits(60)))
+            rows = chance.choice((500, 3000, _ROWS))
+            call = stub.Generate(pb.GenerateRequest(model=bad.model, rows=rows, seed=chance.getrandbits(60)))
             wanted = chance.randrange(3)
 
             def end(call: Any = call, wanted: int = wanted) -> None:
                 for _ in range(wanted):
-                    next(call)
+                    next(call, None)
                 call.cancel()
                 list(call)
 
-            bad.told("cancelling", end, "CANCELLED")
+            bad.told("cancelling", end, "CANCELLED", "OK")
             hurried = stub.Generate(
-                pb.GenerateRequest(model=bad.model, rows=2000, seed=1), timeout=chance.uniform(0.001, 0.02)
+                pb.GenerateRequest(model=bad.model, rows=500, seed=1), timeout=chance.uniform(0.001, 0.02)
             )
             bad.told("in a hurry", partial(list, hurried), "OK", "DEADLINE_EXCEEDED")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Plan", "soak"]
 
 _GOOD = 3
+_ASKING = 2
 _IDLE_S = 6.0
 _SAMPLES = 1200
 _LEAST_WINDOWS, _MOST_WINDOWS = 10, 100
@@ -152,7 +153,7 @@ class _Crowd:
         with Client(self._server.target) as client:
             works: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
                 (self._reloading.run, (self._plan.reload_s, stop)),
-                (asking_client, (client, self._name, self.ledger, stop)),
+                *((asking_client, (client, self._name, self.ledger, stop)) for _ in range(_ASKING)),
                 (lying, (known, self._records, 0)),
                 *((kind, (known, seed)) for seed, kind in enumerate(_BAD)),
                 *(
