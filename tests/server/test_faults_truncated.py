@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ def test_a_bundle_that_is_truncated_while_it_is_loaded_is_whole_or_refused(
     copied(tiny_bundle, tmp_path, 1)
     registry = Registry.open(settings(tmp_path))
     expected = registry.get("tiny").generate(20, seed=1)
-    seen = set()
+    seen, served = set(), 1
     for version, delay_s in enumerate((0.0, 0.002, 0.01, 0.05, 0.2, 1.0), start=2):
         copied(tiny_bundle, tmp_path, version)
         cut = threading.Timer(delay_s, truncate, [tmp_path / "tiny" / str(version)])
@@ -54,10 +53,7 @@ def test_a_bundle_that_is_truncated_while_it_is_loaded_is_whole_or_refused(
         state = states(registry)[version]
         seen.add(state)
         assert state in ("READY", "REFUSED")
-        assert registry.served("tiny") == (version if state == "READY" else version - 1)
+        served = version if state == "READY" else served
+        assert registry.served("tiny") == served
         assert registry.get("tiny").generate(20, seed=1).equals(expected)
-        if state == "REFUSED":
-            shutil.rmtree(tmp_path / "tiny" / str(version))
-            copied(tiny_bundle, tmp_path, version)
-            registry.refresh()
     assert "REFUSED" in seen
