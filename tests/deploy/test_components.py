@@ -70,7 +70,7 @@ def test_the_monitor_finds_the_port_where_the_metrics_are(
 
 
 def test_the_probes_speak_tls_where_the_server_does(manifests: list[Manifest], pod: dict[str, Any]) -> None:
-    """Certificate and key lie where the settings say; no probe is left that the kubelet does in plain text."""
+    """Certificate and key lie where the settings say; no probe is left that speaks plain text."""
     settings, (container,) = settings_of(manifests), pod["containers"]
     mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert str(settings.tls_cert) == f"{mounted['tls']}/tls.crt"

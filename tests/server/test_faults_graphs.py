@@ -17,7 +17,7 @@ from augment.bundle import publish
 from augment.data import Codec, conform, detect_schema
 from augment.runtime import Model
 from augment_client import Client, Reason, ServerError
-from tests.bundle.small_graphs import GraphWriter, all_graphs, draft_of, records_of
+from tests.bundle.small_graphs import GraphWriter, Sides, all_graphs, draft_of, records_of
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def scorer_of_few(layout: Layout) -> bytes:
 
 def encoder_of_few(layout: Layout) -> bytes:
     """Looks a token of `age` up in a table of three, where others are outside."""
-    sides = {"latent": ("float32", 3), "latent_scale": ("float32", 3)}
+    sides: Sides = {"latent": ("float32", 3), "latent_scale": ("float32", 3)}
     writer = GraphWriter(records_of(layout), sides)
     token = writer.add("Cast", _token_of(writer, layout, "age"), to=TensorProto.INT64)
     writer.add("Gather", writer.weight(np.eye(3)), token, out="latent")
