@@ -6,6 +6,7 @@ DATA ?=
 TARGET ?=
 PEERS := .venv-peers
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 # The server's image, and the image it stands on; empty: the one that server/Containerfile names.
 IMAGE ?= localhost/augment-server:latest
 BASE ?=
@@ -14,7 +15,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -117,6 +118,9 @@ bench-overload: $(VENV)/.installed ## Ten times the load, stalled and cancelled 
 
 bench-serving: $(VENV)/.installed ## How fast the service is, beside its targets, with a plot; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.speed $(BENCH_ARGS)
+
+soak: $(VENV)/.installed ## 10 minutes among clients that crash, dawdle, cancel and lie; SOAK_ARGS="--quick", "--seconds 3600"
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.soak $(SOAK_ARGS)
 
 image: ## Build the server's container image with docker or buildah; BASE=image to stand on another
 	PYTHONPATH=server $(PYTHON) -m container image --name "$(IMAGE)" $(if $(BASE),--base "$(BASE)")

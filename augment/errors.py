@@ -15,6 +15,7 @@
     |- UnsupportedError                 the model has no graph for the wanted operation
     |- BundleError                      a bundle cannot be used
     |  |- BundleCorruptError            a file missing, changed, or answering otherwise than recorded
+    |  |  `- GraphError                 a graph failed, or gave NaN or what the manifest does not say
     |  |- BundleVersionError            a newer format than this library reads
     |  `- BundleUnsafeError             external data, a path that leaves the directory, a link
     |- PublishError                     a bundle or file could not be written; earlier versions are whole
@@ -40,6 +41,7 @@ __all__ = [
     "ColumnNotFoundError",
     "DataFileError",
     "ExportError",
+    "GraphError",
     "InvalidInputError",
     "ModelNotFoundError",
     "NotFoundError",
@@ -177,6 +179,18 @@ class BundleError(AugmentError):
 
 class BundleCorruptError(BundleError):
     """A file is missing or changed, or a graph answers otherwise than recorded."""
+
+
+class GraphError(BundleCorruptError):
+    """A graph failed as it ran, or gave NaN, infinity or what the manifest does not say. Others may run well.
+
+    Attributes:
+        told: Which graph, and what it did, without the values it worked on.
+    """
+
+    def __init__(self, path: object, reason: str, detail: str = "") -> None:
+        super().__init__(path, f"{reason}: {detail}" if detail else reason)
+        self.told = reason
 
 
 class BundleVersionError(BundleError):

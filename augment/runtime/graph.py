@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from augment.bundle.tensors import tensors_mismatch
-from augment.errors import BundleCorruptError
+from augment.errors import BundleCorruptError, GraphError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Runs(Protocol):
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return the outputs by name."""
 
-    def fault(self, what: str) -> BundleCorruptError:
+    def fault(self, what: str) -> GraphError:
         """Return the error that says what this graph did wrong."""
 
 
@@ -59,14 +59,14 @@ class Graph:
         """Return the outputs by name.
 
         Raises:
-            BundleCorruptError: The graph fails, gives other shapes than it says, or NaN or infinity.
+            GraphError: The graph fails, gives other shapes than it says, or NaN or infinity.
         """
         names = [info.name for info in self.info.outputs]
         feed = {info.name: inputs[info.name] for info in self.info.inputs}
         try:
             arrays = self.session.run(names, feed)
         except Exception as exc:
-            raise self.fault(f"failed: {exc}") from exc
+            raise self.fault("failed", str(exc)) from exc
         outputs = dict(zip(names, arrays, strict=True))
         sides: dict[str, int] = {}
         if reason := (
@@ -79,9 +79,9 @@ class Graph:
                 raise self.fault(f"gave NaN or infinity in output {name!r}")
         return outputs
 
-    def fault(self, what: str) -> BundleCorruptError:
-        """Return the error that says what this graph did wrong."""
-        return BundleCorruptError(self.bundle_path, f"graph {self.role!r} {what}")
+    def fault(self, what: str, detail: str = "") -> GraphError:
+        """Return the error that says what this graph did wrong; the detail is for the operator alone."""
+        return GraphError(self.bundle_path, f"graph {self.role!r} {what}", detail)
 
 
 def load_graph(bundle: Bundle, role: str, *, threads: int) -> Graph:

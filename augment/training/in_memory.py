@@ -11,7 +11,7 @@ import torch
 
 from augment.bundle import GraphInfo, TensorInfo
 from augment.data import Codec, conform
-from augment.errors import BundleCorruptError
+from augment.errors import GraphError
 from augment.runtime.asked import Asked
 from augment.runtime.engine import Engine
 from augment.runtime.generation import generated_batches
@@ -58,9 +58,9 @@ class _TorchGraph:
         outputs = self.graph.module(*tensors)
         return {port.name: value.numpy() for port, value in zip(self.graph.outputs, outputs, strict=True)}
 
-    def fault(self, what: str) -> BundleCorruptError:
+    def fault(self, what: str) -> GraphError:
         """Return the error that says what this graph did wrong."""
-        return BundleCorruptError("a model in memory", f"graph {self.role!r} {what}")
+        return GraphError("a model in memory", f"graph {self.role!r} {what}")
 
 
 def fit_engine(

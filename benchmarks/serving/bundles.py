@@ -11,7 +11,10 @@ import pyarrow as pa
 from augment.bundle import list_bundles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from augment.training.config import ModelName
 
 __all__ = ["NAME", "add_version", "broken_version", "prepared", "remove_version", "train_small"]
 
@@ -19,8 +22,12 @@ NAME = "small"
 _ROWS = 400
 
 
-def train_small(out: Path) -> Path:
-    """Train a variational autoencoder on 400 made records; return the bundle's directory."""
+def train_small(out: Path, models: Sequence[ModelName] = ("vae",)) -> Path:
+    """Train autoencoders on 400 made records, a variational one alone if nothing is said.
+
+    Returns:
+        The bundle's directory.
+    """
     from augment.data import detect_schema  # noqa: PLC0415 - torch only where it trains
     from augment.training import TrainConfig, build_bundle  # noqa: PLC0415
 
@@ -32,7 +39,7 @@ def train_small(out: Path) -> Path:
             "city": chance.choice(["Ghent", "Graz", "Porto"], _ROWS),
         }
     )
-    config = TrainConfig(models=("vae",), epochs=2, seed=1, device="cpu")
+    config = TrainConfig(models=tuple(models), epochs=2, seed=1, device="cpu")
     build_bundle(table, detect_schema(table), config, name=NAME, out=out / "models", run_dir=out / "run")
     return list_bundles(out / "models")[-1]
 

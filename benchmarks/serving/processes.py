@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["ServedProcess"]
@@ -21,17 +23,35 @@ class ServedProcess:
     """`python -m augment_server` on a free port, its log in a file; ended at the end of `with`.
 
     Args:
-        models: The models directory.
+        models: The models directory, or its URL.
         log: The log's file.
         flags: More of the server's flags.
+        module: What is run; one that ends in the server's own main.
+        variables: More of the environment.
+
+    Attributes:
+        ready: The log's line that says so.
+        port: The port that is listened on.
+        pid: The process's id.
     """
 
-    def __init__(self, models: Path, log: Path, *flags: str) -> None:
-        command = [sys.executable, "-m", "augment_server", "--models", str(models), "--port", "0", *flags]
+    def __init__(
+        self,
+        models: Path | str,
+        log: Path,
+        *flags: str,
+        module: str = "augment_server",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [sys.executable, "-m", module, "--models", str(models), "--port", "0", *flags]
         self._log = log
         with log.open("wb") as file:
-            self._process = subprocess.Popen(command, stderr=file)  # noqa: S603 - our own module
-        self.port: int = self._ready()["port"]
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                command, stderr=file, env={**os.environ, **(variables or {})}
+            )
+        self.pid = self._process.pid
+        self.ready = self._ready()
+        self.port: int = self.ready["port"]
 
     def __enter__(self) -> Self:
         return self

@@ -19,12 +19,11 @@ from augment_proto.v1 import augment_pb2 as pb
 from serving.host import add_models_flag, hosting, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from serving.host import Host
 
 _ROWS = 100_000_000
 _SETTLE_S = 1.0
+_METHODS = {"uploaders": "Denoise", "uploaders of streams": "DenoiseStream"}
 
 
 class Stalled:
@@ -45,9 +44,9 @@ class Stalled:
         next(call)
         self._calls.append(call)
 
-    def send_part(self, size: int) -> None:
+    def send_part(self, size: int, method: str) -> None:
         """Begin a request of `size` bytes and never send its last one: HTTP/2 by hand."""
-        self._calls.append(_half_sent(self._target, size))
+        self._calls.append(half_sent(self._target, size, method))
 
     def release(self) -> None:
         """Close all connections."""
@@ -61,12 +60,12 @@ class Stalled:
         return self._channels[-1]
 
 
-def _half_sent(target: str, size: int) -> socket.socket:
+def half_sent(target: str, size: int, method: str = "Denoise") -> socket.socket:
     """Open a connection and send headers and all but the end of a message, as far as the server takes it."""
     host, _, port = target.partition(":")
     connection = socket.create_connection((host, int(port)))
     settings = _frame(4, 0, 0, b"")
-    path = f"/{SERVICE}/Denoise"
+    path = f"/{SERVICE}/{method}"
     pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x")]
     pairs += [("content-type", "application/grpc"), ("te", "trailers")]
     block = b"".join(_literal(name, value) for name, value in pairs)
@@ -140,7 +139,7 @@ def measure(host: Host, options: argparse.Namespace, kind: str) -> None:
         if kind == "readers":
             clients.read_one(options.model)
         else:
-            clients.send_part(options.upload_mib * 2**20)
+            clients.send_part(options.upload_mib * 2**20, _METHODS[kind])
         peak = max(peak, host.memory_mib())
     ends = time.monotonic() + options.idle_s + 5
     while time.monotonic() < ends:
@@ -154,12 +153,6 @@ def measure(host: Host, options: argparse.Namespace, kind: str) -> None:
     print(f"; target <= 512, <= 8 each; after: {host.memory_mib() - before:.0f} MiB; cut off so far: {cut}")
 
 
-def kinds() -> Iterator[str]:
-    """Yield how clients stall."""
-    yield "readers"
-    yield "uploaders"
-
-
 def main() -> None:
     """Measure as the flags say."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -171,7 +164,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(machine())
-    for kind in kinds():
+    for kind in ("readers", *_METHODS):
         with hosting(options.models, "--idle-s", str(options.idle_s)) as host:
             measure(host, options, kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -34,9 +35,21 @@ def configure_logs(settings: Settings, **facts: object) -> None:
     )
 
 
+class _Lossy(structlog.WriteLogger):
+    """Loses lines that cannot be written, as on a full disk: calls are answered all the same."""
+
+    def msg(self, message: str) -> None:
+        """Write a line if that is possible."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def _to_stderr(*_: object) -> structlog.WriteLogger:
     """Return a logger to what standard error is now: a caller in the same process may have put it back."""
-    return structlog.WriteLogger(sys.stderr)
+    return _Lossy(sys.stderr)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

@@ -11,6 +11,7 @@ from augment.errors import (
     BundleError,
     ColumnNotFoundError,
     DataFileError,
+    GraphError,
     InvalidInputError,
     ModelNotFoundError,
     NotFoundError,
@@ -71,6 +72,7 @@ TABLE: Mapping[type[Exception], _Row] = {
     VersionNotFoundError: _Row(grpc.StatusCode.NOT_FOUND, Reason.VERSION_NOT_FOUND),
     AliasNotFoundError: _Row(grpc.StatusCode.NOT_FOUND, Reason.ALIAS_NOT_FOUND),
     UnsupportedError: _Row(grpc.StatusCode.UNIMPLEMENTED, Reason.UNSUPPORTED_OPERATION),
+    GraphError: _FAULT,
     BundleError: _Row(grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
     StoreError: _Row(grpc.StatusCode.UNAVAILABLE, Reason.STORE_UNAVAILABLE),
 }
@@ -122,6 +124,9 @@ def _metadata(error: Exception) -> dict[str, str]:
 
 
 def _message(error: Exception, request_id: str) -> str:
+    if isinstance(error, GraphError):
+        remedy = "Leave out records with extreme values, or ask for another version of the model"
+        return f"{error.told}. {remedy}; the server's log has more under {request_id}"
     if isinstance(error, BundleError):
         return f"the model's bundle cannot be used; the server's log has the reason under {request_id}"
     if isinstance(error, StoreError):

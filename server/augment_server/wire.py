@@ -51,18 +51,18 @@ class Wire:
             RequestError: There is none, or it is no message of the method.
             IdleError: It does not come.
         """
-        try:
-            async with self._uploads.place():
-                body = await self._context.read()
-        except TimeoutError:
-            raise IdleError("the request was not sent in time") from None
+        body = await self._read("the request was not sent in time")
         if body is grpc.aio.EOF:
             raise RequestError.of("request", "must be a message of this method", "none")
         return self._taken(body)
 
     async def requests(self) -> AsyncIterator[Any]:
-        """Yield the requests as they are asked for; raises likewise."""
-        while (body := await self._read()) is not grpc.aio.EOF:
+        """Yield the requests as they are asked for; raises likewise.
+
+        Each has a place among the requests that are read: one that stalls pins as much memory as a single
+        request does. So a stream whose next message does not come may have to make room.
+        """
+        while (body := await self._read("the next message was not sent in time")) is not grpc.aio.EOF:
             yield self._taken(body)
 
     async def write(self, message: Any) -> None:
@@ -82,12 +82,17 @@ class Wire:
         except TimeoutError:
             raise IdleError(f"nothing was read for {self._idle_s:g} s") from None
 
-    async def _read(self) -> Any:
+    async def _read(self, late: str) -> Any:
+        """Return the next message's bytes, or EOF.
+
+        Raises:
+            IdleError: It does not come; says `late`.
+        """
         try:
-            async with asyncio.timeout(self._idle_s):
+            async with self._uploads.place():
                 return await self._context.read()
         except TimeoutError:
-            raise IdleError(f"nothing was sent for {self._idle_s:g} s") from None
+            raise IdleError(late) from None
 
     def _taken(self, body: bytes) -> Any:
         self._metrics.received(self._call.method, len(body))

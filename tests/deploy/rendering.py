@@ -9,13 +9,14 @@ from typing import Any
 
 import yaml
 
-__all__ = ["BASE", "DEPLOY", "EXAMPLE", "Manifest", "files_named", "read", "rendered", "renderer"]
+__all__ = ["BASE", "CLOSED", "DEPLOY", "EXAMPLE", "Manifest", "files_named", "read", "rendered", "renderer"]
 
 Manifest = dict[str, Any]
 
 DEPLOY = Path(__file__).resolve().parents[2] / "server" / "deploy"
 BASE = DEPLOY / "base"
 EXAMPLE = DEPLOY / "overlays" / "example"
+CLOSED = DEPLOY / "overlays" / "closed"
 
 
 def renderer() -> list[str] | None:

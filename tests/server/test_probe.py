@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from augment_server.probe import main
-from tests.server.running import environment
+from tests.server.running import environment, threaded_server
+from tests.server.test_closed import Authority, tmp_path_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.server.running import ServerThread
 
 
@@ -49,6 +52,29 @@ def test_a_server_that_stops_is_not_well(server: ServerThread, capsys: pytest.Ca
     assert main(["--target", f"127.0.0.1:{port}", "--timeout-s", "5"]) == 1
     assert "DEADLINE_EXCEEDED" in capsys.readouterr().out
     assert main(["--target", server.target]) == 0
+
+
+def test_it_speaks_tls_where_the_server_does(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It trusts the server's own certificate, of whatever name, and no other; its own is given by flags."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path_of(tmp_path, "other"))
+    for name in ("server.example", "*.server.example"):
+        files, foreign = authority.issue("server", name), stranger.issue("foreign", name)
+        options = {"tls_cert": files["cert"], "tls_key": files["key"]}
+        with threaded_server(models_dir, **options) as server:
+            target = ["--target", server.target, "--timeout-s", "20"]
+            assert main([*target, "--timeout-s", "2"]) == 1  # in plain text
+            monkeypatch.setenv("AUGMENT_TLS_CERT", str(files["cert"]))
+            assert main(target) == 0
+            assert main([*target, "--ca", str(foreign["cert"])]) == 1
+            assert "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().out
+            monkeypatch.delenv("AUGMENT_TLS_CERT")
+    with threaded_server(models_dir, **options, tls_client_ca=authority.ca) as server:
+        target = ["--target", server.target, "--ca", str(files["cert"])]
+        assert main(target) == 1
+        own = authority.issue("own", "probe.example")
+        assert main([*target, "--cert", str(own["cert"]), "--key", str(own["key"]), "--timeout-s", "20"]) == 0
 
 
 def test_it_loads_neither_runtime_nor_models() -> None:

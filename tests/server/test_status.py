@@ -31,6 +31,7 @@ EXPECTED = {
     errors.UnsupportedError: (grpc.StatusCode.UNIMPLEMENTED, Reason.UNSUPPORTED_OPERATION),
     errors.BundleError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
     errors.BundleCorruptError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
+    errors.GraphError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.BundleVersionError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
     errors.BundleUnsafeError: (grpc.StatusCode.FAILED_PRECONDITION, Reason.BUNDLE_UNUSABLE),
     errors.AugmentError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),

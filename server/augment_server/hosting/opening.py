@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from augment.bundle.limits import GRAPH_SUFFIX
 from augment.bundle.signing import TrustedKeys
+from augment.errors import BundleCorruptError, GraphError
 from augment.runtime import Model
 
 if TYPE_CHECKING:
@@ -45,9 +46,12 @@ class Opening:
         Raises:
             BundleError: It cannot be used.
         """
-        model = Model.open(path, threads=self.threads, trusted=self.trusted)
-        if "generate" in model.operations:
-            model.generate(1)  # the way of a call, from the sampler to the codec
+        try:
+            model = Model.open(path, threads=self.threads, trusted=self.trusted)
+            if "generate" in model.operations:
+                model.generate(1)  # the way of a call, from the sampler to the codec
+        except GraphError as error:  # before any call: the bundle is no good
+            raise BundleCorruptError(error.path, error.reason) from error
         return model
 
 

@@ -1,0 +1,87 @@
+"""Streams whose next message does not come fall under the budget of requests that are read."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from augment_client import Client
+from augment_proto.arrow import to_ipc
+from augment_proto.v1 import augment_pb2 as pb
+from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+from tests.server.running import threaded_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+SECONDS = 60
+PLACES = 4
+BYTES = 320 * 2**20 // PLACES
+
+
+class Sending:
+    """A DenoiseStream that has sent its header and sends no more until it is told to."""
+
+    def __init__(self, stub: AugmentServiceStub, chunk: pb.DenoiseChunk) -> None:
+        self.more = threading.Event()
+        self._chunk = chunk
+        self.call: Any = stub.DenoiseStream(self._requests(), timeout=SECONDS)
+        assert next(self.call).HasField("start")
+
+    def _requests(self) -> Iterator[pb.DenoiseStreamRequest]:
+        yield pb.DenoiseStreamRequest(header=pb.DenoiseStreamHeader(model="flat"))
+        if self.more.wait(SECONDS):
+            yield pb.DenoiseStreamRequest(chunk=self._chunk)
+
+
+def test_streams_that_stall_make_room_oldest_first(flat_dir: Path, flat_table: pa.Table) -> None:
+    """With all places taken by streams that send nothing a call is answered; the oldest alone ends."""
+    records = flat_table.slice(0, 5).drop_columns(["note"])
+    chunk = pb.DenoiseChunk(records=to_ipc(records))
+    with (
+        threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=SECONDS) as server,
+        grpc.insecure_channel(server.target) as channel,
+        Client(server.target, timeout_s=SECONDS / 2) as client,
+    ):
+        stub = AugmentServiceStub(channel)
+        streams = [Sending(stub, chunk) for _ in range(PLACES)]
+        expected = client.denoise("flat", records).records
+        with pytest.raises(grpc.RpcError) as caught:
+            next(streams[0].call)
+        error: Any = caught.value
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "next message was not sent" in error.details()
+        for stream in streams[1:]:
+            stream.more.set()
+            answer = next(stream.call).chunk
+            assert answer.row_count == expected.num_rows
+        streams[0].more.set()
+
+
+def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_table: pa.Table) -> None:
+    """Its next portion comes late, after it was cut off: the whole table is answered all the same."""
+    records = flat_table.slice(0, 30).drop_columns(["note"])
+    portions = [records.slice(at, 10) for at in range(0, 30, 10)]
+    with (
+        threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=1.0) as server,
+        Client(server.target) as client,
+    ):
+        whole = [part.records.to_pylist() for part in client.denoise_batches("flat", portions)]
+        cut = server.server.metrics.registry.get_sample_value
+
+        def late() -> Iterator[pa.Table]:
+            for number, portion in enumerate(portions):
+                while number and not cut(
+                    "augment_failures_total", {"method": "DenoiseStream", "reason": "IDLE"}
+                ):
+                    threading.Event().wait(0.05)
+                yield portion
+
+        parts = [part.records.to_pylist() for part in client.denoise_batches("flat", late())]
+    assert parts == whole
