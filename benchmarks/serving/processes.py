@@ -31,7 +31,9 @@ class ServedProcess:
         self._log = log
         with log.open("wb") as file:
             self._process = subprocess.Popen(command, stderr=file)  # noqa: S603 - our own module
-        self.port: int = self._ready()["port"]
+        ready = self._ready()
+        self.port: int = ready["port"]
+        self.admin_port: int = ready.get("admin_port", 0)
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +49,15 @@ class ServedProcess:
     def target(self) -> str:
         """Its address."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Return whether it has not ended."""
+        return self._process.poll() is None
 
     def rss_mib(self) -> float:
         """Return the memory it holds now."""

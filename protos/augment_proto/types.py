@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +41,7 @@ def check_schema(schema: pa.Schema, max_columns: int) -> None:
         raise kind(f"must have 1 to {max_columns} columns", len(schema))
     names = schema.names
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise ArrowFormatError("must have column names that differ", f"{twice!r} twice")
     for field in schema:
         str(field.type)  # raises where a zone or a nested name is no Unicode

@@ -13,6 +13,7 @@ from pydantic_settings import CliApp
 
 from augment.errors import AugmentError
 from augment_server.admin import AdminListener
+from augment_server.hosting.memory import keep_little_memory
 from augment_server.logs import configure_logs, get_logger
 from augment_server.priority import give_way
 from augment_server.registry import Registry
@@ -39,6 +40,7 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(settings)
     sys.setswitchinterval(_SWITCH_S)
+    keep_little_memory()
     with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
         registry = opening.submit(Registry.open, settings).result()
     try:
