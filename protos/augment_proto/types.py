@@ -68,3 +68,5 @@ def _check_nested(column: str, kind: Any) -> None:
 def _check_plain(column: str, kind: pa.DataType) -> None:
     if not any(is_plain(kind) for is_plain in _PLAIN):
         raise ArrowFormatError("must have columns of plain types", f"column {column!r} of type {kind}")
+    if isinstance(kind, pa.TimestampType):
+        str(kind.tz)  # raises where it is no Unicode, which the type's own text may hide
