@@ -131,7 +131,11 @@ def bad_parameters(records: bytes) -> Iterator[tuple[str, list[Message] | bytes]
     balance = pb.Balance(text=f"city: {ODD}=0.5")
     yield "Generate", [pb.GenerateRequest(model="tiny", rows=1, balance=balance)]
     yield "Interpolate", [pb.InterpolateRequest(model="tiny", start=records, end=records, steps=1)]
-    yield "Interpolate", [pb.InterpolateRequest(model="tiny", start=records, end=records, steps=2, method=9)]
+    odd = pb.InterpolationMethod.ValueType(9)
+    yield (
+        "Interpolate",
+        [pb.InterpolateRequest(model="tiny", start=records, end=records, steps=2, method=odd)],
+    )
     yield "Denoise", [pb.DenoiseRequest(model="tiny", records=records, threshold=7)]
     yield "Denoise", [pb.DenoiseRequest(model="tiny", records=records, numbers=ODD)]
     yield "Denoise", [pb.DenoiseRequest(model="tiny", records=records, draws=10**9)]
