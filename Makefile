@@ -7,6 +7,7 @@ TARGET ?=
 PEERS := .venv-peers
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+FUZZ_ARGS ?=
 # The server's image, and the image it stands on; empty: the one that server/Containerfile names.
 IMAGE ?= localhost/augment-server:latest
 BASE ?=
@@ -15,7 +16,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak fuzz clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -134,6 +135,10 @@ image-test: $(VENV)/.developed image ## Run that image read-only as a non-root u
 bench-reloads: $(VENV)/.installed ## 1,000 reloads under load, then SIGTERM under load; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.reloads $(BENCH_ARGS)
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.stopping
+
+fuzz: $(VENV)/.developed ## Try to break the server with mutated inputs, a few minutes; FUZZ_ARGS="--seconds 3600" or "--help"
+	-@$(BIN)/python -m pip install --quiet -c constraints.txt --group fuzz
+	PYTHONPATH="benchmarks:.$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fuzzing $(FUZZ_ARGS)
 
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from augment.bundle.arrow_messages import check_plain, stream_in
+from augment.bundle.limits import MAX_GOLDEN_TENSORS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -63,7 +66,9 @@ def golden_from_bytes(data: bytes) -> list[GoldenCase]:
         ValueError: The bytes are no such file.
     """
     try:
-        with pa.ipc.open_file(pa.BufferReader(data)) as reader:
+        stream = stream_in(data)
+        check_plain(stream, MAX_GOLDEN_TENSORS)
+        with pa.ipc.open_stream(pa.BufferReader(stream)) as reader:
             if not reader.schema.equals(_SCHEMA):
                 msg = f"its columns must be {_SCHEMA.names}, got {reader.schema.names[:10]}"
                 raise ValueError(msg)

@@ -11,6 +11,7 @@ import onnxruntime
 
 from augment.bundle.tensors import tensors_mismatch
 from augment.errors import BundleCorruptError, GraphError
+from augment.runtime.memory import available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,8 @@ __all__ = ["Graph", "Runs", "load_graph"]
 
 _ONNX_TYPES = {"float32": "tensor(float)", "int32": "tensor(int32)"}
 _ERRORS_ONLY = 3
+_MEMORY_SHARE = 0.5
+_LEAST_MEMORY_BYTES, _MOST_MEMORY_BYTES = 2**30, 2**32
 
 
 class Runs(Protocol):
@@ -125,10 +128,15 @@ def _share_memory() -> None:
 
     A session's own pool is not given back as a whole when the session ends (onnxruntime issue 26831), so
     that a process which loads models for weeks would grow.
+
+    The pool has an end, at half of the memory that is free now and at most 4 GiB: a graph of 45 operators
+    that each double a tensor is small, and would otherwise have the process killed.
     """
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    as_requested = {"arena_extend_strategy": 1, "max_mem": 0}
+    most = int(_MEMORY_SHARE * available_memory())
+    most = min(max(_LEAST_MEMORY_BYTES, most), _MOST_MEMORY_BYTES)
+    as_requested = {"arena_extend_strategy": 1, "max_mem": most}
     sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(as_requested | sizes))

@@ -52,6 +52,7 @@ class ServedProcess:
         self.pid = self._process.pid
         self.ready = self._ready()
         self.port: int = self.ready["port"]
+        self.admin_port: int = self.ready.get("admin_port", 0)
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +68,10 @@ class ServedProcess:
     def target(self) -> str:
         """Its address."""
         return f"127.0.0.1:{self.port}"
+
+    def is_running(self) -> bool:
+        """Return whether it has not ended."""
+        return self._process.poll() is None
 
     def rss_mib(self) -> float:
         """Return the memory it holds now."""

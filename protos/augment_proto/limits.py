@@ -24,6 +24,7 @@ class Limits:
         max_bytes: The encoded stream.
         max_rows: Rows of all its batches together.
         max_columns: Columns.
+        max_schema_bytes: The schema's message: names, types and metadata together.
         max_messages: Schema, dictionaries and batches together.
         max_decoded_bytes: What its columns take once dictionaries and nulls are written out: a dictionary of
             one long text and a million references to it is small only on the wire.
@@ -32,5 +33,6 @@ class Limits:
     max_bytes: int = MAX_MESSAGE_BYTES
     max_rows: int = MAX_ROWS_PER_CALL
     max_columns: int = 4096
+    max_schema_bytes: int = 4 * 2**20
     max_messages: int = 4096
     max_decoded_bytes: int = 128 * 2**20

@@ -97,6 +97,9 @@ class MessageInspector:
             raise ArrowLimitError(f"must have at most {self._limits.max_messages} messages", "more")
 
     def _inspect(self, message: pa.Message) -> bool:
+        if message.type == "schema" and message.metadata.size > self._limits.max_schema_bytes:
+            rule = f"must have at most {self._limits.max_schema_bytes} bytes of names and metadata"
+            raise ArrowLimitError(rule, message.metadata.size)
         header = Table.root(message.metadata.to_pybytes()).table(_MESSAGE_HEADER)
         if header is None:
             raise ArrowFormatError("must have a header in each message", "none")
@@ -135,8 +138,10 @@ def rows_of(data: bytes) -> int:
     rows = 0
     try:
         for message in itertools.islice(_messages(data), _MOST_LOOKED_AT):
+            if message.type != "record batch":
+                continue
             header = Table.root(message.metadata.to_pybytes()).table(_MESSAGE_HEADER)
-            if message.type == "record batch" and header is not None:
+            if header is not None:
                 rows += max(0, header.scalar(_BATCH_LENGTH, "<q"))
     except (ArrowFormatError, struct.error):
         return rows

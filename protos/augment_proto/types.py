@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +41,7 @@ def check_schema(schema: pa.Schema, max_columns: int) -> None:
         raise kind(f"must have 1 to {max_columns} columns", len(schema))
     names = schema.names
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise ArrowFormatError("must have column names that differ", f"{twice!r} twice")
     for field in schema:
         str(field.type)  # raises where a zone or a nested name is no Unicode
@@ -67,3 +68,5 @@ def _check_nested(column: str, kind: Any) -> None:
 def _check_plain(column: str, kind: pa.DataType) -> None:
     if not any(is_plain(kind) for is_plain in _PLAIN):
         raise ArrowFormatError("must have columns of plain types", f"column {column!r} of type {kind}")
+    if isinstance(kind, pa.TimestampType):
+        str(kind.tz)  # raises where it is no Unicode, which the type's own text may hide

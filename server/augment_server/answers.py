@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["receipt_of", "schema_bytes", "unseen_messages"]
 
+_MAX_UNSEEN_TEXT = 1000
+
 
 def receipt_of(
     model: Model, operation: str, rows: int, offset: int = 0, seed: int | None = None
@@ -36,9 +38,15 @@ def schema_bytes(model: Model) -> bytes:
     return data
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_UNSEEN_TEXT else f"{text[: _MAX_UNSEEN_TEXT - 3]}..."
+
+
 def unseen_messages(values: Iterable[Unseen]) -> list[pb.UnseenValue]:
-    """Return the cells that were read as missing."""
+    """Return the cells that were read as missing; a long text is cut, which is enough to find it by."""
     return [
-        pb.UnseenValue(column=value.column, value=value.value, cells=value.cells, first_row=value.first_row)
+        pb.UnseenValue(
+            column=value.column, value=_cut(value.value), cells=value.cells, first_row=value.first_row
+        )
         for value in values
     ]

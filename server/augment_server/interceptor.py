@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
 from augment_server.admission import Bid
 from augment_server.calls import Call, begin_call, note
+from augment_server.foreign import answered_by, lenient, whole
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
@@ -78,11 +80,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """
         handler = await continuation(handler_call_details)
         service, _, method = handler_call_details.method.rpartition("/")
-        if handler is None or service == f"/{health.SERVICE_NAME}":
+        if handler is None:
             return handler
+        if service == f"/{health.SERVICE_NAME}":
+            return answered_by(handler)
         if service != f"/{self._service}":
-            closed = self._gatekeeper is not None and not self._gatekeeper.is_open
-            return self._guarded(handler, method) if closed else handler
+            return self._guarded(handler, method)
         return grpc.stream_stream_rpc_method_handler(self._answer(handler, method))
 
     def _answer(self, handler: Any, method: str) -> Any:
@@ -103,12 +106,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def answer(requests: AsyncIterator[Any], context: Any) -> None:
             async with self._answering(method, context):
-                async for message in handler.stream_stream(requests, context):
+                async for message in handler.stream_stream(whole(requests), context):
                     await context.write(message)
 
         return grpc.stream_stream_rpc_method_handler(
             answer,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=lenient(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -137,6 +140,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if is_fault(error):
                 get_logger().error("fault", method=method, exc_info=error)
             self._end(call, span, _CODES[refusal.code].name, refusal)
+            _let_go(error)
             details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
             await context.abort(_CODES[refusal.code], pack(refusal).message, details)
         else:
@@ -153,6 +157,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return ANYONE
         metadata = dict(context.invocation_metadata() or ())
         return self._gatekeeper.principal(metadata, context.auth_context() or {})
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what the frames hold that an error came through: the request, in several copies.
+
+    They hold futures too, which hold the error: without this the request stays until cycles are collected
+    (measured: 17 to 36 MiB for each refused request of 10 MiB, until there were hundreds).
+    """
+    told: BaseException | None = error
+    while told is not None:
+        traceback.clear_frames(told.__traceback__)
+        told = told.__cause__ or told.__context__
 
 
 def _way(handler: Any) -> Callable[[Any, Wire, Any], Awaitable[None]]:

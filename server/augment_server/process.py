@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from augment_server.admin import AdminListener
+from augment_server.hosting.memory import keep_little_memory
 from augment_server.logs import get_logger
 from augment_server.priority import give_way
 from augment_server.registry import Registry
@@ -53,6 +54,7 @@ def opened(settings: Settings) -> Iterator[Registry]:
         RequestError: There is nothing to serve.
     """
     sys.setswitchinterval(_SWITCH_S)
+    keep_little_memory()
     with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
         registry = opening.submit(Registry.open, settings).result()
     try:

@@ -1,4 +1,4 @@
-"""`python -m augment_server.worker`: one of several processes on a port; its supervisor starts it.
+"""One of several processes on a port; its supervisor starts it.
 
 The order comes as a line on standard input. When that ends, the supervisor is gone: the worker finishes what
 is in flight and ends, as it does on SIGTERM.
@@ -84,6 +84,3 @@ def _report(order: Order, report: Report) -> None:
     except OSError as error:
         get_logger().warning("no supervisor", reason=str(error))
 
-
-if __name__ == "__main__":
-    sys.exit(main())

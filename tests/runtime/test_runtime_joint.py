@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from augment.errors import BundleCorruptError
+    from augment.errors import GraphError
 
 OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("denoise", {}),
@@ -117,7 +117,7 @@ class Places:
         """Return places, and the rows that came."""
         return {"place": np.arange(len(inputs["x"])), "x": inputs["x"]}
 
-    def fault(self, what: str) -> BundleCorruptError:
+    def fault(self, what: str) -> GraphError:
         """Never asked."""
         raise NotImplementedError(what)
 

@@ -83,7 +83,7 @@ def environment(**changes: str) -> dict[str, str]:
 class ServerProcess:
     """`python -m augment_server`, on a free port unless one is said; `ready` holds its ready line."""
 
-    def __init__(self, models: Path, *flags: str, port: int = 0) -> None:
+    def __init__(self, models: Path, *flags: str, port: int = 0, **variables: str) -> None:
         command = [
             sys.executable,
             "-m",
@@ -95,7 +95,7 @@ class ServerProcess:
             *flags,
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command, env=environment(), stderr=subprocess.PIPE, text=True
+            command, env=environment(**variables), stderr=subprocess.PIPE, text=True
         )
         self.lines: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -67,6 +67,23 @@ def test_a_body_that_is_no_message_is_the_callers_mistake(server: ServerThread) 
         assert told.violations[0].field == "request"
 
 
+def test_a_body_that_is_no_message_is_the_callers_mistake_of_other_services_too(server: ServerThread) -> None:
+    """Health and reflection refuse it as well, where gRPC by itself would say UNKNOWN and what was raised."""
+    for path in (
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ):
+        for body in (b"\xff\xff\xff", b"\x0a\x02\xff\xfe"):
+            with grpc.insecure_channel(server.target) as channel:
+                call: Any = channel.stream_stream(path)
+                answers = call(iter([body]), timeout=30)
+                with pytest.raises(grpc.RpcError):
+                    list(answers)
+                assert answers.code() is grpc.StatusCode.INVALID_ARGUMENT, path
+                assert "must be a message of this method" in answers.details()
+
+
 def test_an_unknown_method_is_unimplemented(server: ServerThread) -> None:
     """A method that is not there is gRPC's own UNIMPLEMENTED."""
     with pytest.raises(grpc.RpcError) as caught:

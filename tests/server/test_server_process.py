@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -11,13 +13,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from augment_client import Client, UnavailableError
+from augment_proto.reasons import SERVICE
+from augment_proto.v1 import augment_pb2 as pb
 from augment_server.main import main
 from augment_server.settings import Settings
 from tests.server.running import ServerProcess, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -83,6 +86,20 @@ def test_a_second_signal_does_not_wait(process: ServerProcess) -> None:
         process.terminate()
         assert process.finish() == 0
         assert time.monotonic() - started < 10
+
+
+def test_refused_requests_leave_no_memory_behind(process: ServerProcess) -> None:
+    """30 refused requests of 10 MB cost about what one does: nothing holds those before."""
+    body = pb.EncodeRequest(model="tiny", records=b"\xff" * 10_000_000).SerializeToString()
+    with grpc.insecure_channel(process.target) as channel:
+        call: Any = channel.unary_unary(f"/{SERVICE}/Encode")
+        sizes = []
+        for _ in range(30):
+            with pytest.raises(grpc.RpcError):
+                call(body, timeout=30)
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+            sizes.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    assert max(sizes[3:]) - sizes[2] < 60, sizes
 
 
 def test_no_torch_in_the_server(models_dir: Path) -> None:

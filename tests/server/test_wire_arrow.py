@@ -112,6 +112,10 @@ REFUSED = {
         stream(pa.Table.from_arrays([pa.array([1]), pa.array([1])], names=["a", "a"])),
         "column names that differ",
     ),
+    "a zone that is no Unicode": (
+        stream(pa.table({"a": pa.array([0], pa.timestamp("us", "UTC"))})).replace(b"UTC", b"U\xffC"),
+        "must be a valid",
+    ),
     "no columns": (stream(pa.table({})), "must have 1 to"),
 }
 
@@ -130,6 +134,11 @@ LIMITS = {
     "bytes": (Limits(max_bytes=100), numbers(100)),
     "rows": (Limits(max_rows=99), numbers(100)),
     "rows that cost no bytes": (Limits(max_rows=99), pa.table({"a": pa.nulls(100)})),
+    "metadata": (
+        Limits(max_schema_bytes=10_000),
+        pa.table({"a": [1]}).replace_schema_metadata({"k": "v" * 10_000}),
+    ),
+    "names": (Limits(max_schema_bytes=10_000), pa.table({"a" * 10_000: [1]})),
     "columns": (Limits(max_columns=2), pa.table({name: [1] for name in "abc"})),
     "messages": (Limits(max_messages=1), numbers(1)),
     "nulls written out": (Limits(max_decoded_bytes=799), pa.table({"a": pa.nulls(100)})),

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import ctypes
 
-__all__ = ["give_back_memory"]
+import pyarrow as pa
+
+__all__ = ["give_back_memory", "keep_little_memory"]
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+_LARGE_BYTES = 2**20
+
+
+def keep_little_memory() -> None:
+    """Have large blocks return to the system as soon as they are freed, where the C library can (glibc).
+
+    By itself it raises what counts as large to what was freed last, up to 32 MiB: each thread then keeps the
+    requests that it has had. Arrow's own allocator keeps what it had likewise, so it is not used (measured
+    over 38 requests of up to 15 MiB: 5 MiB more at the end, 64 with it). Call it before threads begin.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_TRIM_THRESHOLD, 4 * _LARGE_BYTES)
 
 
 def give_back_memory() -> None:

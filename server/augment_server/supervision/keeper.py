@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper", "WorkerError"]
 
-_MODULE = "augment_server.worker"
+_MODULE = "augment_server.supervision"
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
 _STEADY_S = 60.0
 """A worker that has run for so long is no reason to wait before the next one."""

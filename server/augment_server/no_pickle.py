@@ -1,0 +1,31 @@
+"""A server's process builds nothing from pickles: reading one is running what its sender chose.
+
+Nothing of ours reads pickles. Libraries bring the module `pickle` with them (numpy and logging do), so that
+it cannot be kept out; what can be kept out is its use, and the modules that are there for nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["refuse_pickles"]
+
+_NEVER_IMPORTED = frozenset({"cloudpickle", "dill", "joblib", "shelve", "torch"})
+
+
+def refuse_pickles() -> None:
+    """From now on, and for good, refuse to look up what a pickle names, and to import what lives by pickles.
+
+    CPython audits each name that a pickle calls for (`pickle.find_class`), whichever library reads it; a
+    pickle without names holds plain values alone. Call it in a process of the server's own, before other
+    imports: pyarrow takes cloudpickle where it is there, and does without where it is not.
+    """
+    sys.addaudithook(_hook)
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "pickle.find_class":
+        raise RuntimeError(f"pickles are not read in a server: {arguments[0]}.{arguments[1]}")
+    if event == "import" and str(arguments[0]).partition(".")[0] in _NEVER_IMPORTED:
+        raise ModuleNotFoundError(f"{arguments[0]} is not imported in a server", name=str(arguments[0]))

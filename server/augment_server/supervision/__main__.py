@@ -1,0 +1,13 @@
+"""`python -m augment_server.supervision`: one of several processes on a port; the supervisor starts it."""
+
+from __future__ import annotations
+
+import sys
+
+from augment_server.no_pickle import refuse_pickles
+
+if __name__ == "__main__":
+    refuse_pickles()
+    from augment_server.worker import main
+
+    sys.exit(main())
