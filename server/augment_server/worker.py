@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from augment.errors import AugmentError
@@ -83,4 +82,3 @@ def _report(order: Order, report: Report) -> None:
         os.close(order.report_to)
     except OSError as error:
         get_logger().warning("no supervisor", reason=str(error))
-
