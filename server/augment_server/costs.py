@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_cost", "cost_and_company", "request_cost"]
 
-_FIRST_ROWS = 4096
+_FIRST_ROWS, _NEXT_ROWS = 512, 4096
 
 
 def request_cost(request: Request, most: int) -> int:
@@ -78,11 +78,13 @@ def _times(request: Request) -> int:
     return max(1, request.draws) if kind == "DenoiseRequest" else 1  # type: ignore[union-attr]  # likewise
 
 
-def batch_cost(rows_left: int, last_rows: int = _FIRST_ROWS) -> int:
+def batch_cost(rows_left: int, number: int, last_rows: int = 0) -> int:
     """Return the cost of a stream's next batch.
 
     Args:
         rows_left: Rows that the stream still owes.
+        number: How many batches came before it: the first is one block, and the second need not be like it.
         last_rows: Rows of the batch before it.
     """
-    return max(LEAST_ROWS, min(rows_left, last_rows))
+    likely = (_FIRST_ROWS, _NEXT_ROWS)[number] if number <= 1 else last_rows
+    return max(LEAST_ROWS, min(rows_left, likely))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from augment.errors import RequestError, shorten
@@ -97,16 +98,20 @@ class Operations:
         max_rows = min(rows_per_message(model.wire_schema), _MAX_BATCH_ROWS)
         columns = [column.name for column in model.manifest.record_schema.columns]
         conditions, balance = conditions_of(request.conditions, columns), balance_of(request, columns)
-        batches = model.generate_batches(
-            request.rows,
+        batches_of = partial(
+            model.generate_batches,
             seed=seed,
-            offset=request.offset,
             sampler=request.sampler or None,
             conditions=conditions,
             balance=balance,
             steps=request.steps or None,
             max_rows=max_rows,
         )
+        batches = batches_of(request.rows, offset=request.offset)
+        soon = model.manifest.block_rows - request.offset % model.manifest.block_rows
+        if request.rows > soon:  # one block comes first, as soon as it is there
+            rest = batches_of(request.rows - soon, offset=request.offset + soon)
+            batches = itertools.chain(batches_of(soon, offset=request.offset), rest)
         first = list(itertools.islice(batches, 1))
         writer = StreamWriter(model.wire_schema)
         yield pb.GenerateResponse(

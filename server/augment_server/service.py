@@ -59,13 +59,14 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Synthetic records; a cancelled call computes nothing beyond the batch it is at."""
         messages = self._operations.generate(request)
-        left, cost, begun = request.rows, batch_cost(request.rows), False
-        while True:
+        left, cost = request.rows, batch_cost(request.rows, 0)
+        for number in itertools.count(1):
+            begun = number > 1
             part = await self._run(partial(_part, messages, 1 if begun else 2), context, cost, begun=begun)
             for message in part:
                 yield message
             rows = part[-1].chunk.row_count if part else 0
-            left, begun, cost = left - rows, True, batch_cost(left - rows, rows)
+            left, cost = left - rows, batch_cost(left - rows, number, rows)
             await self._pace(rows)
             if not rows or left <= 0:
                 return
