@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment_client import Client
-from augment_proto.stream import rows_per_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ _BATCH_ROWS, _BATCHES = 16_384, 8
 def ready_batches(bundle: Path, rounds: int) -> dict[str, Any]:
     """Return megabytes a second of a stream of ready batches, at a client in another process than the server.
 
-    What counts is what columns take: their cells, without dictionaries, messages and padding.
+    What counts is what the client's columns take, in the types of the data file.
     """
     command = [sys.executable, "-m", "serving.ready", str(bundle)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
@@ -50,18 +49,14 @@ def ready_batches(bundle: Path, rounds: int) -> dict[str, Any]:
                 rows = _ROWS if rounds > 1 else _ROWS // 10
                 with client.generate_batches(bundle.parent.name, rows, seed=1) as stream:
                     for batch in stream:
-                        cells += batch.num_rows * _row_bits(batch.schema) // 8
+                        cells += batch.nbytes
                 rates.append(cells / (time.perf_counter() - begun) / 1e6)
     finally:
         process.kill()
         process.wait()
-    found = {"MB/s": round(float(np.median(rates[1:]))), "bytes a row": _row_bits(batch.schema) / 8}
+    found = {"MB/s": round(float(np.median(rates[1:]))), "bytes a row": round(cells / rows, 1)}
     print("ready", found, flush=True)
     return found
-
-
-def _row_bits(schema: pa.Schema) -> int:
-    return 8 * 512 * 2**10 // rows_per_message(schema)
 
 
 def _replay(model: Model) -> Any:
@@ -79,8 +74,10 @@ def _replay(model: Model) -> Any:
 
 async def _serve(bundle: Path) -> None:
     from augment_server import Registry, Server, Settings  # noqa: PLC0415 - the client's process needs none
+    from augment_server.logs import configure_logs  # noqa: PLC0415 - likewise
 
     settings = Settings(models=bundle.parents[1], port=0, log_level="error", watch_s=0)
+    configure_logs(settings)
     registry = Registry.open(settings)
     model: Any = registry.get(bundle.parent.name)
     model.generate_batches = _replay(model)
