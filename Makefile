@@ -49,7 +49,7 @@ demo: $(VENV)/.installed ## Train, export, serve and call on real data; DATA=fil
 
 test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite with branch coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.developed ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from augment_server.no_pickle import refuse_pickles
+from augment_server.no_pickle import pickles_refused
 
 if __name__ == "__main__":
-    refuse_pickles()
-    from augment_server.main import main
+    with pickles_refused():
+        from augment_server.main import main
 
-    sys.exit(main())
+        sys.exit(main())

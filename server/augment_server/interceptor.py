@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -24,6 +24,7 @@ from augment_server.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from types import FrameType
 
     from augment_server.admission import Admission
     from augment_server.authentication import Gatekeeper
@@ -167,7 +168,12 @@ def _let_go(error: BaseException) -> None:
     """
     told: BaseException | None = error
     while told is not None:
-        traceback.clear_frames(told.__traceback__)
+        for raised_in, _ in traceback.walk_tb(told.__traceback__):
+            frame: FrameType | None = raised_in
+            while frame is not None:  # its callers too, which it keeps
+                with suppress(RuntimeError):  # one that still runs
+                    frame.clear()
+                frame = frame.f_back
         told = told.__cause__ or told.__context__
 
 

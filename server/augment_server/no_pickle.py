@@ -7,24 +7,43 @@ it cannot be kept out; what can be kept out is its use, and the modules that are
 from __future__ import annotations
 
 import sys
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["refuse_pickles"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["pickles_refused"]
 
 _NEVER_IMPORTED = frozenset({"cloudpickle", "dill", "joblib", "shelve", "torch"})
 
 
-def refuse_pickles() -> None:
-    """From now on, and for good, refuse to look up what a pickle names, and to import what lives by pickles.
+_refusing = False
+_hooked = False
+
+
+@contextmanager
+def pickles_refused() -> Iterator[None]:
+    """Meanwhile refuse to look up what a pickle names, and to import what lives by pickles, in this process.
 
     CPython audits each name that a pickle calls for (`pickle.find_class`), whichever library reads it; a
-    pickle without names holds plain values alone. Call it in a process of the server's own, before other
-    imports: pyarrow takes cloudpickle where it is there, and does without where it is not.
+    pickle without names holds plain values alone. Begin before other imports: pyarrow takes cloudpickle
+    where it is there, and does without where it is not.
     """
-    sys.addaudithook(_hook)
+    global _refusing, _hooked  # noqa: PLW0603 - of the process, as audit hooks are, which nothing takes away
+    if not _hooked:
+        sys.addaudithook(_hook)
+        _hooked = True
+    _refusing = True
+    try:
+        yield
+    finally:
+        _refusing = False
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _refusing:
+        return
     if event == "pickle.find_class":
         raise RuntimeError(f"pickles are not read in a server: {arguments[0]}.{arguments[1]}")
     if event == "import" and str(arguments[0]).partition(".")[0] in _NEVER_IMPORTED:

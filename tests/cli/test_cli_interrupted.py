@@ -41,7 +41,8 @@ def until(process: subprocess.Popen[str], words: str) -> None:
     assert any(words in line for line in process.stderr)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_training_exports_the_best_so_far(
     tmp_path: Path, small_csv: Path, sent: signal.Signals
 ) -> None:

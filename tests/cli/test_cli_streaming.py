@@ -29,6 +29,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_directory_is_trained_on_from_disk(parts: Path, tmp_path: Path) -> None:
     """The command publishes a bundle of all parts' rows, judged, and leaves no encoded records behind."""
     runs = tmp_path / "run"

@@ -61,6 +61,7 @@ CLASSES: dict[type[Exception], type[ClientError]] = {
     errors.UnsupportedError: UnsupportedOperationError,
     errors.BundleError: BundleUnusableError,
     errors.BundleCorruptError: BundleUnusableError,
+    errors.GraphError: ServerError,
     errors.BundleVersionError: BundleUnusableError,
     errors.BundleUnsafeError: BundleUnusableError,
     errors.PublishError: ServerError,

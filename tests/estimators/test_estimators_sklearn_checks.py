@@ -19,9 +19,12 @@ SHORT = TrainConfig(denoiser=DenoiserConfig(hidden=16, layers=1))
 ESTIMATORS = [
     DenoisingImputer(max_steps=2, random_state=0, config=SHORT),
     AutoencoderTransformer(hidden=(8,), max_steps=4, random_state=0),
-    PretrainedClassifier(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
+    PretrainedClassifier(hidden=(16,), max_steps=2, head_steps=20, random_state=0),
     PretrainedRegressor(hidden=(16,), max_steps=20, head_steps=300, random_state=0),
 ]
+TRAINED = {"max_steps": 20, "head_steps": 300}
+"""Of the classifier, where a check looks at what was learnt."""
+
 ALIKE = {check.func for _, check in estimator_checks_generator(ESTIMATORS[2], legacy=True)}
 """What is checked of the classifier, with which the regressor shares all but its head."""
 
@@ -39,11 +42,15 @@ LONG = {
 """Checks that train the classifier ten times and more."""
 
 
+def is_long(estimator: Any, check: Any) -> bool:
+    """Return whether it is a long check of the classifier."""
+    return isinstance(estimator, PretrainedClassifier) and check.func.__name__ in LONG
+
+
 def marks(estimator: Any, check: Any) -> list[pytest.MarkDecorator]:
     """Return slow for long checks of the classifier, and for those of the regressor that it stands for."""
-    long = isinstance(estimator, PretrainedClassifier) and check.func.__name__ in LONG
     alike = isinstance(estimator, PretrainedRegressor) and check.func in ALIKE
-    return [pytest.mark.slow] if long or alike else []
+    return [pytest.mark.slow] if is_long(estimator, check) or alike else []
 
 
 CHECKS = [
@@ -59,4 +66,4 @@ CHECKS = [
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_it_is_an_estimator_as_scikit_learn_has_them(estimator: Any, check: Any) -> None:
     """Each of scikit-learn's checks passes."""
-    check(estimator)
+    check(estimator.set_params(**TRAINED) if is_long(estimator, check) else estimator)

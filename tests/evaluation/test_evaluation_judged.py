@@ -104,6 +104,7 @@ def test_copies_are_found(copies: Evaluation) -> None:
     assert grades(copies)[2].tone == "poor"
 
 
+@pytest.mark.slow
 def test_held_out_rows_that_were_seen_are_told() -> None:
     """By the generator, or in training: both are red, and the verdict says that the rest says little."""
     for train, holdout, synthetic, words in (
@@ -219,7 +220,7 @@ def odd(rows: int, seed: int) -> pa.Table:
 @pytest.mark.parametrize(
     "target",
     [
-        "answer",
+        pytest.param("answer", marks=pytest.mark.slow),
         pytest.param("kind", marks=pytest.mark.slow),
         pytest.param("constant", marks=pytest.mark.slow),
         pytest.param("many", marks=pytest.mark.slow),

@@ -95,6 +95,7 @@ def test_threads_change_nothing(flat: Model, gaps: pa.Table) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_row_is_drawn_as_a_whole(tmp_path: Path) -> None:
     """Two columns that are always equal are equal in each draw of both, not only in the mean."""
     from augment.training import TrainConfig, build_bundle  # noqa: PLC0415 - torch only where it is needed

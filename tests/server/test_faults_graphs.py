@@ -43,8 +43,8 @@ def bundle(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(bundle: Path) -> Iterator[ServerThread]:
-    """A server with that bundle."""
-    with threaded_server(bundle.parents[1], computations=4) as running:
+    """A server with that bundle; calls wait, so that they are computed together."""
+    with threaded_server(bundle.parents[1], computations=1) as running:
         yield running
 
 

@@ -111,6 +111,7 @@ def test_the_start_is_the_end_of_before(first: Path) -> None:
     assert heldout_loss_of(cold, batch, 0) > told + 0.7
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_new_rows(first: Path, tmp_path: Path) -> None:
     """The new bundle knows the new city, names the old one, and is better after an epoch than a fresh one."""
     new = with_a_new_city()

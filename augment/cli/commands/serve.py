@@ -64,7 +64,7 @@ def serve(
     from pydantic import ValidationError  # noqa: PLC0415
 
     from augment_server.main import serve as run  # noqa: PLC0415 - the server may not be installed
-    from augment_server.no_pickle import refuse_pickles  # noqa: PLC0415 - likewise
+    from augment_server.no_pickle import pickles_refused  # noqa: PLC0415 - likewise
     from augment_server.settings import Settings  # noqa: PLC0415
 
     given: dict[str, Any] = {"models": models, "host": host, "port": port, "threads": threads}
@@ -76,8 +76,8 @@ def serve(
         settings = Settings(**chosen)
     except ValidationError as exc:
         raise RequestError(*(_violation(dict(error)) for error in exc.errors())) from exc
-    refuse_pickles()
-    run(settings)
+    with pickles_refused():
+        run(settings)
 
 
 def _violation(error: dict[str, Any]) -> Violation:
