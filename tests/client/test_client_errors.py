@@ -81,6 +81,8 @@ def example(kind: type[Exception]) -> Exception:
         return kind("must not be compressed", "zstd")
     if issubclass(kind, errors.NotFoundError):
         return kind("größe", ("age", "city"))
+    if issubclass(kind, errors.GraphError):
+        return kind("/secret/1", "graph 'score' gave NaN", "secret")
     if issubclass(kind, errors.BundleError):
         return kind("/secret/1", "secret")
     return kind("secret" if CLASSES[kind] is ServerError else "model tiny/1 cannot fly")
