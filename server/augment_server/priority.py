@@ -8,7 +8,7 @@ from contextlib import suppress
 
 __all__ = ["give_way"]
 
-_NICE = 5
+_NICE, _LAST = 5, 19
 
 
 def give_way() -> None:
@@ -18,4 +18,5 @@ def give_way() -> None:
     its turns until one of many computing threads has used up its slice.
     """
     with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        usual = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(usual + _NICE, _LAST))

@@ -19,6 +19,7 @@ from tests.cli.running import augment
 from tests.server.running import environment
 
 
+@pytest.mark.slow
 def test_a_first_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flat_csv: Path) -> None:
     """Each command's output is the next one's input, and each says what comes next."""
     monkeypatch.chdir(tmp_path)
