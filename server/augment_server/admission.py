@@ -87,7 +87,11 @@ class _Job:
             self.begun.set_result(None)
 
     def end(self, outcome: Any) -> None:
-        """Tell the outcome to whoever waits; nobody does where the call was cancelled."""
+        """Tell the outcome to whoever waits; nobody does where the call was cancelled.
+
+        The work holds the request, and an error holds the frames that held the work: it is let go.
+        """
+        del self.work, self.context
         if self.answer.done():
             return
         if isinstance(outcome, asyncio.CancelledError):
