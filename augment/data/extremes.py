@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Extremes"]
 
+_ORDERED = (
+    pt.is_integer,
+    pt.is_floating,
+    pt.is_decimal,
+    pt.is_date,
+    pt.is_time,
+    pt.is_timestamp,
+    pt.is_string,
+    pt.is_large_string,
+)
+"""What has a smallest value; of two booleans either is soon seen, and no other column is learnt by order."""
+
 
 class Extremes:
     """Of each column the first rows that hold its smallest value, its largest value, and a missing cell.
@@ -59,13 +71,10 @@ def _ends(cells: pa.Array) -> Iterator[tuple[str, Any, int]]:
         yield from _element_ends(cells)
         return
     plain = cells.cast(cells.type.value_type) if pt.is_dictionary(cells.type) else cells
-    if pt.is_null(plain.type) or pt.is_boolean(plain.type) or plain.null_count == len(plain):
+    if not any(is_kind(plain.type) for is_kind in _ORDERED) or plain.null_count == len(plain):
         return
     plain = plain.cast(pa.float32()) if pt.is_float16(plain.type) else plain
-    try:
-        ends = pc.min_max(plain)
-    except pa.ArrowNotImplementedError:  # structs and maps have no order; detection refuses such columns
-        return
+    ends = pc.min_max(plain)
     for end in ("min", "max"):
         yield end, ends[end].as_py(), pc.index(plain, ends[end]).as_py()
 

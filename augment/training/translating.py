@@ -1,4 +1,4 @@
-"""torch.export's programs to ONNX without tracing them a second time: half of what an export costs."""
+"""torch.export's programs to ONNX without tracing them a second time, as torch does by itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["to_program"]
 
 _aten = torch.ops.aten
-ops: Any = opset20
+_ops: Any = opset20
 
 
 def to_program(program: torch.export.ExportedProgram, **settings: Any) -> torch.onnx.ONNXProgram:
@@ -52,24 +52,24 @@ def _translated(program: torch.export.ExportedProgram, settings: dict[str, Any])
 
 
 def _cast(values: Any, dtype: int) -> Any:
-    return ops.Cast(values, to=dtype)
+    return _ops.Cast(values, to=dtype)
 
 
 def _from_scalar(values: Any, other: float, alpha: float = 1.0) -> Any:
-    minuend, factor = (ops.CastLike(ops.Constant(value_float=float(one)), values) for one in (other, alpha))
-    return ops.Sub(minuend, ops.Mul(values, factor))
+    minuend, factor = (_ops.CastLike(_ops.Constant(value_float=float(one)), values) for one in (other, alpha))
+    return _ops.Sub(minuend, _ops.Mul(values, factor))
 
 
 def _square(values: Any) -> Any:
-    return ops.Mul(values, values)
+    return _ops.Mul(values, values)
 
 
 def _and(left: Any, right: Any) -> Any:
-    return ops.And(left, right)
+    return _ops.And(left, right)
 
 
 def _or(left: Any, right: Any) -> Any:
-    return ops.Or(left, right)
+    return _ops.Or(left, right)
 
 
 _TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {

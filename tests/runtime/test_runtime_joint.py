@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from augment.bundle import GraphInfo, TensorInfo
-from augment.errors import RecordsError
+from augment.errors import GraphError, RecordsError
 from augment.runtime import Model, Part
 from augment.runtime.blocks import run_in_blocks
 from augment_proto.arrow import from_ipc, to_ipc
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from augment.errors import GraphError
 
 OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("denoise", {}),
@@ -118,8 +117,8 @@ class Places:
         return {"place": np.arange(len(inputs["x"])), "x": inputs["x"]}
 
     def fault(self, what: str) -> GraphError:
-        """Never asked."""
-        raise NotImplementedError(what)
+        """Return the error of this graph."""
+        return GraphError("places.onnx", what)
 
 
 @pytest.mark.parametrize(("block", "begin"), [(64, [0, 16, 48, 0]), (10, [0, 0, 0, 0])])
