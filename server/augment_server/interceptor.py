@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import traceback
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ from augment_server.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from types import FrameType
 
     from augment_server.admission import Admission
     from augment_server.authentication import Gatekeeper
@@ -38,6 +38,8 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _ID_KEY = "x-request-id"
 _STATUS_KEY = "grpc-status-details-bin"
 _AT_ONCE = ("GetServerInfo",)
+_MAY_WAIT = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+"""Frames that may go on later, and are left alone."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -168,12 +170,13 @@ def _let_go(error: BaseException) -> None:
     """
     told: BaseException | None = error
     while told is not None:
+        traceback.clear_frames(told.__traceback__)
         for raised_in, _ in traceback.walk_tb(told.__traceback__):
-            frame: FrameType | None = raised_in
-            while frame is not None:  # its callers too, which it keeps
-                with suppress(RuntimeError):  # one that still runs
-                    frame.clear()
-                frame = frame.f_back
+            caller = raised_in.f_back  # which it keeps
+            while caller is not None and not caller.f_code.co_flags & _MAY_WAIT:
+                with suppress(RuntimeError):  # it still runs
+                    caller.clear()
+                caller = caller.f_back
         told = told.__cause__ or told.__context__
 
 
