@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.data import Encoded
-from augment.runtime.chain import Draft
+from augment.runtime.chain import Draft, Place
 from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
@@ -76,6 +76,7 @@ def _block(
     """Return tokens and residuals of one block's records; a block is filled up by its last row."""
     rows = np.minimum(np.arange(start, start + maker.block_rows), len(hidden) - 1)
     cells = Draft(parents.tokens[rows], parents.residuals[rows], (~hidden[rows]).astype(np.float32))
-    made = maker.complete(cells, Wish(steps=maker.columns), seed=seed, block=start // maker.block_rows)
+    place = Place(seed, start // maker.block_rows)
+    made = maker.complete(cells, Wish(steps=maker.columns), place)
     count = min(maker.block_rows, len(hidden) - start)
     return made.tokens[:count], made.residuals[:count]

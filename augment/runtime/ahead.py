@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 __all__ = ["computed_ahead"]
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 def computed_ahead(
     compute: Callable[[Item], Result], items: Iterable[Item], *, threads: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `compute(item)` of each item in order, computing the next ones meanwhile.
 
     With one thread nothing is computed ahead. Closing the iterator stops what has not begun.

@@ -1,10 +1,13 @@
-"""Runs a graph over any number of rows in whole blocks, so that shapes never vary."""
+"""Runs a graph over any number of rows in blocks, so that shapes hardly vary."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from augment.runtime.ahead import computed_ahead
+from augment.runtime.sizes import ALIGNED_ROWS, by_row, size_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,20 +16,22 @@ if TYPE_CHECKING:
 
     from augment.runtime.graph import Runs
 
-__all__ = ["ALIGNED_ROWS", "aligned", "run_in_blocks"]
-
-ALIGNED_ROWS = 16
-"""A part of several begins at a multiple of it: see `run_in_blocks`."""
+__all__ = ["aligned", "run_in_blocks"]
 
 
 def run_in_blocks(
-    graph: Runs, inputs: Mapping[str, NDArray[Any]], *, block_rows: int, parts: Sequence[int] = ()
+    graph: Runs,
+    inputs: Mapping[str, NDArray[Any]],
+    *,
+    sizes: Sequence[int],
+    parts: Sequence[int] = (),
+    threads: int = 1,
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs for all rows of `inputs`, but for those that are said once for all rows.
 
-    The last block is filled up by repeating its last row; what comes of these is cut off. One shape
-    for all calls keeps onnxruntime's memory from growing and its arithmetic from changing with the
-    number of rows asked for.
+    The last block may be a smaller one, and is filled up by repeating its last row; what comes of these
+    is cut off. A few shapes for all calls keep onnxruntime's memory from growing and its arithmetic from
+    changing with the number of rows asked for.
 
     Rows know nothing of each other, but their arithmetic is that of their place: a sum along a row whose
     width is no multiple of a vector register's is added up in another order where the row begins at
@@ -37,24 +42,28 @@ def run_in_blocks(
     Args:
         graph: Takes blocks.
         inputs: Arrays by name, rows first.
-        block_rows: Rows of a block.
+        sizes: On how many rows it may run, in increasing order; the last is a whole block.
         parts: How many rows are whose, where they are of several callers.
+        threads: How many blocks are computed at once.
     """
-    once = {info.name for info in graph.info.inputs if isinstance(info.shape[0], int)}
-    by_row = {name: array for name, array in inputs.items() if name not in once}
+    block_rows = sizes[-1]
+    own = by_row(graph, inputs)
+    shared = {name: array for name, array in inputs.items() if name not in own}
     if len(parts) > 1:
         places, source = _layout(parts, ALIGNED_ROWS if block_rows % ALIGNED_ROWS == 0 else block_rows)
-        spread = {name: array[source] for name, array in by_row.items()}
-        shared = {name: inputs[name] for name in once}
-        made = run_in_blocks(graph, spread | shared, block_rows=block_rows)
+        spread = {name: array[source] for name, array in own.items()}
+        made = run_in_blocks(graph, spread | shared, sizes=sizes, threads=threads)
         return {name: array[places] for name, array in made.items()}
-    rows = len(next(iter(by_row.values())))
-    blocks = []
-    for start in range(0, rows, block_rows):
+    rows = len(next(iter(own.values())))
+
+    def outputs_from(start: int) -> dict[str, NDArray[Any]]:
         count = min(block_rows, rows - start)
-        block = {name: _filled(array[start : start + count], block_rows) for name, array in by_row.items()}
-        outputs = graph.run({name: inputs[name] for name in once} | block)
-        blocks.append({name: array[:count] for name, array in outputs.items()})
+        size = size_for(count, sizes)
+        block = {name: _filled(array[start : start + count], size) for name, array in own.items()}
+        return {name: array[:count] for name, array in graph.run(shared | block).items()}
+
+    starts = range(0, rows, block_rows)
+    blocks = [*computed_ahead(outputs_from, starts, threads=min(threads, len(starts)))]
     if len(blocks) == 1:
         return blocks[0]
     return {name: np.concatenate([each[name] for each in blocks]) for name in blocks[0]}

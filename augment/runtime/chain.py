@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from augment.runtime.graph import Runs
     from augment.runtime.wish import Wish
 
-__all__ = ["Chain", "Draft"]
+__all__ = ["Chain", "Draft", "Place"]
 
 Uniforms = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
 """Numbers in (0, 1) that tokens and residuals are drawn by, (N, C) each."""
@@ -52,15 +52,23 @@ class Draft:
         self.residuals[where, column] = drawn["residuals"][where]
 
 
+class Place(NamedTuple):
+    """Where rows lie in the endless table of a seed: in a block, from one of its rows on."""
+
+    seed: int
+    block: int
+    start: int = 0
+
+
 class Chain:
     """What the given cells say is a state; a column is drawn from it, and then taken into it.
 
     Attributes:
         order: The token columns in the order of generation.
-        block_rows: N, the rows of a block.
+        rows: N, of which there are as many as a graph may run on.
     """
 
-    def __init__(self, engine: Engine, sampler: str) -> None:
+    def __init__(self, engine: Engine, sampler: str, rows: int) -> None:
         plan: Stepwise = engine.stepwise[sampler]
         self._graphs: Mapping[str, Runs] = engine.graphs
         self._sampler = sampler
@@ -72,22 +80,21 @@ class Chain:
         }
         sizes = engine.codec.layout.vocab_sizes
         self._may_be_present = [size > 1 for size in sizes]
-        self.block_rows = engine.block_rows
+        self.rows = rows
+        self._block_rows = engine.block_rows
         self._widths = [max(sizes[column] for column in columns) for columns in plan.groups]
         self._nothing: NDArray[np.float32] | None = None
-        self._free = [Bounds.free((self.block_rows, width)) for width in self._widths]
+        self._free = [Bounds.free((rows, width)) for width in self._widths]
 
-    def noise(self, name: str, *, seed: int, block: int) -> NDArray[np.float32]:
-        """Return a block's uniform numbers of a name: (N, C)."""
-        shape = (self.block_rows, len(self.order))
-        return noise(name, shape, seed=seed, block=block, sampler=self._sampler)
+    def noise(self, name: str, place: Place) -> NDArray[np.float32]:
+        """Return the uniform numbers of a name at a place: (N, C)."""
+        shape = (self._block_rows, len(self.order))
+        whole = noise(name, shape, seed=place.seed, block=place.block, sampler=self._sampler)
+        return whole[place.start : place.start + self.rows]
 
-    def uniforms(self, prefix: str, *, seed: int, block: int) -> Uniforms:
-        """Return a block's uniform numbers for tokens and residuals."""
-        tokens, residuals = (
-            self.noise(prefix + name, seed=seed, block=block) for name in ("token_u", "residual_u")
-        )
-        return tokens, residuals
+    def uniforms(self, prefix: str, place: Place) -> Uniforms:
+        """Return uniform numbers for tokens and residuals."""
+        return self.noise(f"{prefix}token_u", place), self.noise(f"{prefix}residual_u", place)
 
     def start(self, made: Draft) -> NDArray[np.float32]:
         """Return the state that the given cells leave; where none is, always the same one."""
@@ -114,7 +121,7 @@ class Chain:
         elif restriction is None and not (wish.present and self._may_be_present[column]):
             bounds = self._free[group]
         else:
-            bounds = _bounds(restriction, (self.block_rows, self._widths[group]))
+            bounds = _bounds(restriction, (self.rows, self._widths[group]))
             if wish.present and self._may_be_present[column]:
                 bounds.log_weights[:, 0] = NEVER
         token_u, residual_u = (uniform[:, column] for uniform in uniforms)
@@ -131,10 +138,10 @@ class Chain:
     ) -> NDArray[np.float32]:
         """Return the log probability of tokens of a column: (N,) to (N,)."""
         group, place = self._homes[column]
-        log_weights = np.full((self.block_rows, self._widths[group]), NEVER, np.float32)
-        log_weights[np.arange(self.block_rows), tokens] = 0
+        log_weights = np.full((self.rows, self._widths[group]), NEVER, np.float32)
+        log_weights[np.arange(self.rows), tokens] = 0
         only_these = self._free[group]._replace(log_weights=log_weights)
-        middle = np.full(self.block_rows, 0.5, np.float32)
+        middle = np.full(self.rows, 0.5, np.float32)
         noise_in = {"place": _one(place), "token_u": middle, "residual_u": middle}
         inputs = {"hidden": hidden} | only_these._asdict() | noise_in
         log_mass: NDArray[np.float32] = self._run(f"draw_{group}", inputs)["log_mass"]

@@ -11,10 +11,11 @@ import numpy as np
 from augment.data import Encoded
 from augment.errors import UnsupportedError
 from augment.runtime.ahead import computed_ahead
-from augment.runtime.chain import Draft
+from augment.runtime.chain import Draft, Place
 from augment.runtime.judging import doubted_cells
 from augment.runtime.merging import merged
 from augment.runtime.results import Draws
+from augment.runtime.sizes import span_of
 from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
@@ -115,9 +116,11 @@ def _completed(engine: Engine, sampler: str, table: _Table, seeds: list[int]) ->
         wanted = slice(max(0, start), min(rows, start + size))
         if table.given[wanted].all():
             return _sliced(table.encoded, wanted)
-        cells = _block(table, wanted, at=wanted.start - start, size=size)
-        made = maker.complete(cells, wish, seed=seed, block=block)
-        return _sliced(made, slice(wanted.start - start, wanted.stop - start))
+        span = span_of(wanted.start - start, wanted.stop - start, engine.sizes)
+        at = wanted.start - start - span.start
+        cells = _drafted(table, wanted, at=at, size=span.stop - span.start)
+        made = maker.complete(cells, wish, Place(seed, block, span.start))
+        return _sliced(made, slice(at, at + wanted.stop - wanted.start))
 
     made = computed_ahead(make, tasks, threads=min(engine.threads, len(tasks)))
     for _ in seeds:
@@ -133,8 +136,8 @@ def _sliced(encoded: Encoded, rows: slice) -> Encoded:
     return Encoded(encoded.tokens[rows], encoded.residuals[rows], encoded.arrays[rows])
 
 
-def _block(table: _Table, rows: slice, *, at: int, size: int) -> Draft:
-    """Return a whole block with these rows from place `at` on; of the others no cell is to be made."""
+def _drafted(table: _Table, rows: slice, *, at: int, size: int) -> Draft:
+    """Return `size` records with these rows from place `at` on; of the others no cell is to be made."""
     count = rows.stop - rows.start
     shape = (size, table.given.shape[1])
     tokens, residuals = np.zeros(shape, np.int32), np.full(shape, 0.5, np.float32)

@@ -30,10 +30,11 @@ class Engine:
     Attributes:
         codec: Records to tokens, residuals and arrays, and back.
         graphs: The loaded graphs by role.
-        block_rows: How many rows a graph runs on, always.
+        block_rows: Rows of one block of noise, and the most that a graph runs on.
         stepwise: The samplers that make records column by column.
         threads: How many blocks are made at once.
         parts: How many rows are whose, where those of several callers are run together; empty: all one's.
+        smaller: On how many rows, in increasing order, graphs give what they give on a block.
     """
 
     codec: Codec
@@ -42,6 +43,12 @@ class Engine:
     stepwise: Mapping[str, Stepwise] = field(default_factory=dict)
     threads: int = 1
     parts: tuple[int, ...] = ()
+    smaller: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """On how many rows graphs may run, in increasing order; the last is a whole block."""
+        return (*self.smaller, self.block_rows)
 
     @property
     def makes_all_in_steps(self) -> bool:
@@ -50,7 +57,8 @@ class Engine:
 
     def run(self, role: str, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return a graph's outputs for all rows of `inputs`."""
-        return run_in_blocks(self.graphs[role], inputs, block_rows=self.block_rows, parts=self.parts)
+        threads = 1 if self.codec.layout.array_names else self.threads  # whose graphs use them within a block
+        return run_in_blocks(self.graphs[role], inputs, sizes=self.sizes, parts=self.parts, threads=threads)
 
     def encoded(self, role: str, outputs: Mapping[str, NDArray[Any]], prefix: str = "") -> Encoded:
         """Return a graph's outputs, called `<prefix>tokens` and so on, as encoded records.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.data import Encoded
 from augment.runtime.ahead import computed_ahead
+from augment.runtime.chain import Place
 from augment.runtime.completing import completed
 from augment.runtime.noise import block_noise
+from augment.runtime.sizes import by_row, span_of
 from augment.runtime.stepwise import Maker
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -41,51 +44,41 @@ def generated_batches(
 def _blocks(
     engine: Engine, sampler: str, wish: Wish, *, seed: int, offset: int, rows: int
 ) -> Iterator[Encoded]:
-    """Yield the wanted rows of each block they touch."""
+    """Yield the wanted rows of each block they touch, several blocks made at once."""
     size, end = engine.block_rows, offset + rows
     numbers = range(offset // size, (end - 1) // size + 1)
-    blocks = _made_in_steps if sampler in engine.stepwise else _made_at_once
-    with closing(blocks(engine, sampler, wish, seed, numbers)) as made:
-        for block, encoded in zip(numbers, made, strict=True):
-            start = block * size
-            yield _rows(encoded, max(0, offset - start), min(size, end - start))
+    make = _maker_of(engine, sampler, wish)
+    sizes = engine.sizes if wish.is_plain else (size,)  # the class of a row may hang on those of its block
+
+    def wanted(block: int) -> Encoded:
+        first, last = max(0, offset - block * size), min(size, end - block * size)
+        span = span_of(first, last, sizes)
+        made = make(Place(seed, block, span.start), span.stop - span.start)
+        return _rows(made, first - span.start, last - span.start)
+
+    with closing(computed_ahead(wanted, numbers, threads=min(engine.threads, len(numbers)))) as made:
+        yield from made
 
 
-def _made_in_steps(
-    engine: Engine, sampler: str, wish: Wish, seed: int, numbers: range
-) -> Generator[Encoded, None, None]:
-    """Yield whole blocks made column by column, several at once."""
+def _maker_of(engine: Engine, sampler: str, wish: Wish) -> Callable[[Place, int], Encoded]:
+    """Return what makes so many records from a place on, all of one block."""
+    if sampler not in engine.stepwise:
+        return partial(_made_at_once, engine, sampler)
     maker = Maker(engine, sampler)
-
-    def make(block: int) -> Encoded:
-        made = maker.block(wish, seed=seed, block=block)
-        return completed(engine, sampler, made, seed=seed, block=block)
-
-    yield from computed_ahead(make, numbers, threads=_threads(engine, numbers))
+    return lambda place, rows: completed(engine, sampler, maker.rows(wish, place, rows), place)
 
 
-def _made_at_once(
-    engine: Engine, sampler: str, wish: Wish, seed: int, numbers: range
-) -> Generator[Encoded, None, None]:
-    """Yield whole blocks made in one go, several at once."""
-    del wish
-    yield from computed_ahead(
-        lambda block: _block(engine, sampler, seed=seed, block=block),
-        numbers,
-        threads=_threads(engine, numbers),
-    )
-
-
-def _threads(engine: Engine, numbers: range) -> int:
-    return min(engine.threads, len(numbers))
-
-
-def _block(engine: Engine, sampler: str, *, seed: int, block: int) -> Encoded:
-    """Return all rows of one block, made in one go."""
+def _made_at_once(engine: Engine, sampler: str, place: Place, rows: int) -> Encoded:
+    """Return records made in one go."""
     role = f"{sampler}_sample"
     graph = engine.graphs[role]
-    inputs = block_noise(graph.info.inputs, engine.block_rows, seed=seed, block=block, sampler=sampler)
-    return engine.encoded(role, graph.run(inputs))
+    noise = block_noise(
+        graph.info.inputs, engine.block_rows, seed=place.seed, block=place.block, sampler=sampler
+    )
+    span = slice(place.start, place.start + rows)
+    return engine.encoded(
+        role, graph.run(noise | {name: array[span] for name, array in by_row(graph, noise).items()})
+    )
 
 
 def _resized(parts: Iterable[Encoded], size: int) -> Iterator[Encoded]:

@@ -9,11 +9,12 @@ import numpy as np
 from augment.data import Encoded
 from augment.runtime.bounds import NEVER, Bounds
 from augment.runtime.chain import Draft
+from augment.runtime.sizes import size_for
 from augment.runtime.stepwise import Maker
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,9 +46,7 @@ def guided_paths(engine: Engine, sampler: str, start: Encoded, end: Encoded, *, 
     share = np.tile(np.linspace(0.0, 1.0, steps), pairs)
     first, last = (_repeated(records, steps) for records in (start, end))
     maker = Maker(engine, sampler)
-    parts = [
-        _block(engine.codec.layout, maker, *block) for block in _blocks(first, last, share, maker.block_rows)
-    ]
+    parts = [_block(engine.codec.layout, maker, *block) for block in _blocks(first, last, share, maker.sizes)]
     tokens, residuals = (np.concatenate(part)[: len(share)] for part in zip(*parts, strict=True))
     for records, where in ((first, share == 0), (last, share == 1)):
         tokens[where], residuals[where] = records.tokens[where], records.residuals[where]
@@ -63,10 +62,11 @@ def _repeated(records: Encoded, steps: int) -> Encoded:
 
 
 def _blocks(
-    first: Encoded, last: Encoded, share: NDArray[np.float64], size: int
+    first: Encoded, last: Encoded, share: NDArray[np.float64], sizes: Sequence[int]
 ) -> Iterator[tuple[Encoded, Encoded, NDArray[np.float64]]]:
-    """Yield whole blocks of rows; the last one is filled up with its last row."""
-    for begin in range(0, len(share), size):
+    """Yield blocks of rows; the last one may be smaller, and is filled up with its last row."""
+    for begin in range(0, len(share), sizes[-1]):
+        size = size_for(len(share) - begin, sizes)
         rows = np.minimum(np.arange(begin, begin + size), len(share) - 1)
         ends = [Encoded(part.tokens[rows], part.residuals[rows], part.arrays[rows]) for part in (first, last)]
         yield ends[0], ends[1], share[rows]

@@ -25,6 +25,7 @@ from augment.runtime.loading import load_engine
 from augment.runtime.operations import operations_of
 from augment.runtime.paths import Method
 from augment.runtime.records_in import conformed
+from augment.runtime.sizes import size_for
 from augment.runtime.wish import wish_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
 MAX_DRAWS = 1_000
 MAX_STEPS = 10_000
 _BULK_ROWS = 65_536
+_FIRST_ROWS = 128
 
 
 class Model:
@@ -211,6 +213,17 @@ class Model:
         """
         self.joint.require("generate")
         return chosen_sampler(self.samplers, sampler, able=self.samplers if plain else self._engine.stepwise)
+
+    def first_rows(self, offset: int, *, plain: bool = True) -> int:
+        """Return how many rows from `offset` on are made soonest, and cost later ones little.
+
+        Args:
+            offset: The first row.
+            plain: Neither conditions nor a balance are asked for.
+        """
+        sizes = self._engine.sizes if plain else (self._engine.block_rows,)
+        left = sizes[-1] - offset % sizes[-1]
+        return min(left, size_for(_FIRST_ROWS, sizes))
 
     def interpolate(
         self,

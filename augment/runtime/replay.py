@@ -35,7 +35,7 @@ def replay(graphs: Mapping[str, Graph], cases: Iterable[GoldenCase], *, block_ro
     """
     for case in cases:
         graph = graphs[case.graph]
-        outputs = run_in_blocks(graph, case.inputs, block_rows=block_rows)
+        outputs = run_in_blocks(graph, case.inputs, sizes=(block_rows,))
         draws = any(expected.dtype == np.int32 for expected in case.outputs.values())
         for name, expected in case.outputs.items():
             if not _agree(outputs[name], expected, spare_rows=1 if draws else 0):

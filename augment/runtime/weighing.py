@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from augment.runtime.chain import Chain
+    from augment.runtime.chain import Chain, Place, Uniforms
     from augment.runtime.wish import Wish
 
 __all__ = ["CANDIDATES", "weighed"]
@@ -21,10 +21,8 @@ __all__ = ["CANDIDATES", "weighed"]
 CANDIDATES = 8
 
 
-def weighed(
-    chain: Chain, known: Draft, wish: Wish, columns: Sequence[int], *, seed: int, block: int
-) -> Draft:
-    """Return a block's records with the first columns of the order of generation made as a wish asks.
+def weighed(chain: Chain, known: Draft, wish: Wish, columns: Sequence[int], place: Place) -> Draft:
+    """Return records with the first columns of the order of generation made as a wish asks.
 
     The sampler knows best how columns follow those before them; how they follow a column that comes later,
     and that is known, it knows less well. So 8 candidates are drawn for each record, with what is known or
@@ -36,16 +34,15 @@ def weighed(
         known: The cells that are known before anything is drawn, in whole columns.
         wish: What is asked.
         columns: The first of the order of generation, up to the last that is asked about.
-        seed: Of the request.
-        block: The block's number.
+        place: Where the records lie.
     """
     candidates, log_weights = [], []
     for number in range(CANDIDATES):
         made = Draft(known.tokens.copy(), known.residuals.copy(), known.given)
-        log_drawn = _draw(chain, made, wish, columns, number, seed=seed, block=block)
+        log_drawn = _draw(chain, made, wish, columns, chain.uniforms(f"candidate_{number}_", place))
         candidates.append(made)
         log_weights.append(_log_probability(chain, made, columns) - log_drawn)
-    uniform = chain.noise("choice_u", seed=seed, block=block)[:, 0]
+    uniform = chain.noise("choice_u", place)[:, 0]
     chosen, rows = _chosen(np.stack(log_weights), uniform), np.arange(len(uniform))
     given = known.given.copy()
     given[:, columns] = 1
@@ -57,12 +54,11 @@ def weighed(
 
 
 def _draw(
-    chain: Chain, made: Draft, wish: Wish, columns: Sequence[int], number: int, *, seed: int, block: int
+    chain: Chain, made: Draft, wish: Wish, columns: Sequence[int], uniforms: Uniforms
 ) -> NDArray[np.float32]:
     """Make a candidate's cells; returns how likely it was to be drawn as it was, in logarithms (N,)."""
-    uniforms = chain.uniforms(f"candidate_{number}_", seed=seed, block=block)
     restricted_first = sorted(made.open(columns), key=lambda column: column not in wish.restrictions)
-    state, total = chain.start(made), np.zeros(chain.block_rows, np.float32)
+    state, total = chain.start(made), np.zeros(chain.rows, np.float32)
     for column in restricted_first:
         hidden = chain.hidden(state, column)
         log_mass = chain.draw(hidden, column, made, wish, uniforms)
@@ -74,7 +70,7 @@ def _draw(
 def _log_probability(chain: Chain, made: Draft, columns: Sequence[int]) -> NDArray[np.float32]:
     """Return the log probability (N,) of the made columns in the order of generation."""
     alone = Draft(made.tokens, made.residuals, np.zeros_like(made.given))
-    state, total = chain.start(alone), np.zeros(chain.block_rows, np.float32)
+    state, total = chain.start(alone), np.zeros(chain.rows, np.float32)
     for column in columns:
         total += chain.log_probability(chain.hidden(state, column), column, made.tokens[:, column])
         if column != columns[-1]:

@@ -55,4 +55,4 @@ def _cell(model: Model, encoded: Encoded, column: int) -> NDArray[np.float64]:
 
 def _run(model: Model, part: str, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     engine = model._engine  # noqa: SLF001 - there is no public way to a likelihood
-    return run_in_blocks(engine.graphs[f"{_SAMPLER}_{part}"], inputs, block_rows=engine.block_rows)
+    return run_in_blocks(engine.graphs[f"{_SAMPLER}_{part}"], inputs, sizes=engine.sizes)

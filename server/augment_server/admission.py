@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import random
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -102,6 +103,21 @@ class _Job:
             self.answer.set_result(outcome)
 
 
+@dataclass(frozen=True)
+class _Computation:
+    """What is done at one place.
+
+    Attributes:
+        jobs: Those that are done together; mostly one.
+        rows: What they cost.
+        gathers: The kind whose next computation waits for the end of this one; None: none does.
+    """
+
+    jobs: list[_Job]
+    rows: int
+    gathers: Hashable = None
+
+
 def computations_of(settings: Settings) -> int:
     """Return how many computations there are at a time: more than processors only make each other wait."""
     return settings.computations or available_cpus()
@@ -129,7 +145,9 @@ class Admission:
 
     On one event loop alone. Work whose call is cancelled or late leaves the queue and is never computed; work
     that runs keeps its place until it is done, whoever waits for it. With the work whose turn it is goes what
-    waits and may be computed together with it; nothing ever waits for company.
+    waits and may be computed together with it. Nothing waits for company that may not come; but while a joint
+    computation runs, the next of its kind waits for its end, or until it is as large as can be. Two side by
+    side would both be small: each would take what little came since the other began.
 
     A client may have as much waiting as the queue has room left (the dynamic threshold of Choudhury and Hahne
     1998, alpha 1): one that floods it gets half, and the others find room.
@@ -150,6 +168,7 @@ class Admission:
         self._queue = FairQueue()
         self._rate = Rate()
         self._running = 0
+        self._gathering: Counter[Hashable] = Counter()
         metrics.watch_queue(lambda: len(self._queue), lambda: self._queue.rows, lambda: self._running)
 
     def require_room(self, bid: Bid) -> None:
@@ -204,50 +223,61 @@ class Admission:
 
     def _start(self) -> None:
         """Have all the places that are free taken by those who wait."""
-        while self._running < self._slots and (ticket := self._queue.pop()) is not None:
-            tickets = [ticket, *self._queue.pop_alike(ticket, self._max_together)]
-            jobs: list[_Job] = [each.job for each in tickets]
-            rows = sum(each.rows for each in tickets)
+        while self._running < self._slots and (computation := self._next()) is not None:
             self._running += 1
-            for job in jobs:
+            self._gathering[computation.gathers] += 1
+            for job in computation.jobs:
                 job.begin(self._metrics)
             try:
-                doing = self._pool.submit(_outcomes, jobs)
+                doing = self._pool.submit(_outcomes, computation.jobs)
             except RuntimeError:  # the server stops
-                self._running -= 1
-                for job in jobs:
-                    job.end(asyncio.CancelledError())
+                self._end(computation, [asyncio.CancelledError()] * len(computation.jobs))
                 continue
-            doing.add_done_callback(partial(self._done, asyncio.get_running_loop(), jobs, rows))
+            doing.add_done_callback(partial(self._done, asyncio.get_running_loop(), computation))
+
+    def _next(self) -> _Computation | None:
+        """Return what is to be done next; None: nothing waits whose turn it could be."""
+        most = self._max_together
+        ticket = self._queue.pop(self._gathering, most)
+        if ticket is None:
+            return None
+        tickets = [ticket, *self._queue.pop_alike(ticket, most)]
+        size, rows = sum(each.size for each in tickets), sum(each.rows for each in tickets)
+        return _Computation([each.job for each in tickets], rows, ticket.kind if size < most else None)
 
     def _done(
         self,
         loop: asyncio.AbstractEventLoop,
-        jobs: list[_Job],
-        rows: int,
+        computation: _Computation,
         doing: Future[tuple[list[Any], float]],
     ) -> None:
         """Called in whatever thread ended the work."""
         outcomes: list[Any]
         seconds: float | None
         if doing.cancelled():
-            outcomes, seconds = [asyncio.CancelledError()] * len(jobs), None
+            outcomes, seconds = [asyncio.CancelledError()] * len(computation.jobs), None
         elif (error := doing.exception()) is not None:
-            outcomes, seconds = [error] * len(jobs), None
+            outcomes, seconds = [error] * len(computation.jobs), None
         else:
             outcomes, seconds = doing.result()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._finish, jobs, rows, outcomes, seconds)
+            loop.call_soon_threadsafe(self._finish, computation, outcomes, seconds)
 
-    def _finish(self, jobs: list[_Job], rows: int, outcomes: list[Any], seconds: float | None) -> None:
+    def _finish(self, computation: _Computation, outcomes: list[Any], seconds: float | None) -> None:
         """Give the outcomes to those who wait for them, and the place to the next."""
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            job.end(outcome)
+        self._end(computation, outcomes)
         if seconds is not None:
-            self._rate.add(rows, seconds)
-            self._metrics.computed(rows, len(jobs), seconds)
-        self._running -= 1
+            self._rate.add(computation.rows, seconds)
+            self._metrics.computed(computation.rows, len(computation.jobs), seconds)
         self._start()
+
+    def _end(self, computation: _Computation, outcomes: list[Any]) -> None:
+        for job, outcome in zip(computation.jobs, outcomes, strict=True):
+            job.end(outcome)
+        self._running -= 1
+        self._gathering[computation.gathers] -= 1
+        if not self._gathering[computation.gathers]:
+            del self._gathering[computation.gathers]
 
     def _seconds(self, rows: int) -> float:
         return self._rate.seconds(rows) / self._slots

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_cost", "cost_and_company", "request_cost"]
 
-_FIRST_ROWS, _NEXT_ROWS = 512, 4096
+_FIRST_ROWS, _NEXT_ROWS = 128, 4096
 
 
 def request_cost(request: Request, most: int) -> int:
@@ -83,7 +83,7 @@ def batch_cost(rows_left: int, number: int, last_rows: int = 0) -> int:
 
     Args:
         rows_left: Rows that the stream still owes.
-        number: How many batches came before it: the first is one block, and the second need not be like it.
+        number: How many batches came before it: the first is small, and the second need not be like it.
         last_rows: Rows of the batch before it.
     """
     likely = (_FIRST_ROWS, _NEXT_ROWS)[number] if number <= 1 else last_rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Container, Hashable
 
 __all__ = ["FairQueue", "Ticket"]
 
@@ -35,6 +35,12 @@ class Ticket:
 
 
 @dataclass
+class _Kind:
+    tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
+    size: int = 0
+
+
+@dataclass
 class _Line:
     tickets: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
     rows: int = 0
@@ -54,7 +60,7 @@ class FairQueue:
     def __init__(self) -> None:
         self.rows = 0
         self._lines: OrderedDict[str, _Line] = OrderedDict()
-        self._kinds: dict[Hashable, OrderedDict[Ticket, None]] = {}
+        self._kinds: dict[Hashable, _Kind] = {}
         self._length = 0
 
     def __len__(self) -> int:
@@ -75,7 +81,9 @@ class FairQueue:
         line = self._lines.setdefault(ticket.client, _Line())
         line.tickets[ticket] = None
         if ticket.kind is not None:
-            self._kinds.setdefault(ticket.kind, OrderedDict())[ticket] = None
+            kind = self._kinds.setdefault(ticket.kind, _Kind())
+            kind.tickets[ticket] = None
+            kind.size += ticket.size
         self._count(line, ticket, 1)
 
     def discard(self, ticket: Ticket) -> None:
@@ -84,18 +92,30 @@ class FairQueue:
         if line is not None and ticket in line.tickets:
             self._take(line, ticket)
 
-    def pop(self) -> Ticket | None:
-        """Return the next one; None: nothing waits."""
-        while self._lines:
+    def pop(self, gathering: Container[Hashable] = (), most: int = 0) -> Ticket | None:
+        """Return the next one; None: nothing waits whose turn it could be.
+
+        Args:
+            gathering: Kinds whose turn comes only when as much of them waits as is done together.
+            most: How much that is.
+        """
+        passed = 0
+        while passed < len(self._lines):
             client, line = next(iter(self._lines.items()))
-            ticket = next(iter(line.tickets))
-            if line.deficit >= ticket.rows:
+            ticket = next((one for one in line.tickets if self._is_ready(one, gathering, most)), None)
+            if ticket is not None and line.deficit >= ticket.rows:
                 line.deficit -= ticket.rows
                 self._take(line, ticket)
                 return ticket
-            line.deficit += _QUANTUM_ROWS
+            if ticket is not None:
+                line.deficit += _QUANTUM_ROWS
+            passed = 0 if ticket is not None else passed + 1
             self._lines.move_to_end(client)
         return None
+
+    def _is_ready(self, ticket: Ticket, gathering: Container[Hashable], most: int) -> bool:
+        alone = ticket.kind is None or ticket.kind not in gathering
+        return alone or self._kinds[ticket.kind].size >= most
 
     def pop_alike(self, ticket: Ticket, most: int) -> list[Ticket]:
         """Return others of a ticket's kind, the longest waiting first, that are done together with it.
@@ -109,7 +129,8 @@ class FairQueue:
         """
         found: list[Ticket] = []
         left = most - ticket.size
-        for other in list(self._kinds.get(ticket.kind, ())) if left > 0 else ():
+        alike = self._kinds.get(ticket.kind)
+        for other in list(alike.tickets) if alike and left > 0 else ():
             if other.size > left:
                 break
             left -= other.size
@@ -122,8 +143,9 @@ class FairQueue:
     def _take(self, line: _Line, ticket: Ticket) -> None:
         del line.tickets[ticket]
         if (alike := self._kinds.get(ticket.kind)) is not None:
-            del alike[ticket]
-            if not alike:
+            del alike.tickets[ticket]
+            alike.size -= ticket.size
+            if not alike.tickets:
                 del self._kinds[ticket.kind]
         self._count(line, ticket, -1)
         if not line.tickets:

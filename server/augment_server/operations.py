@@ -108,8 +108,9 @@ class Operations:
             max_rows=max_rows,
         )
         batches = batches_of(request.rows, offset=request.offset)
-        soon = model.manifest.block_rows - request.offset % model.manifest.block_rows
-        if request.rows > soon:  # one block comes first, as soon as it is there
+        plain = not (conditions or balance)
+        soon = model.first_rows(request.offset, plain=plain)
+        if request.rows > soon:  # a few rows come first, as soon as they are there
             rest = batches_of(request.rows - soon, offset=request.offset + soon)
             batches = itertools.chain(batches_of(soon, offset=request.offset), rest)
         first = list(itertools.islice(batches, 1))
@@ -122,9 +123,7 @@ class Operations:
                 seed=seed,
                 offset=request.offset,
                 rows=request.rows,
-                sampler=model.sampler_for(
-                    request.sampler or None, plain=not (conditions or balance or request.steps)
-                ),
+                sampler=model.sampler_for(request.sampler or None, plain=plain and not request.steps),
                 ipc=writer.header,
                 result_schema=schema_bytes(model),
                 conditions=told_conditions(request.conditions, conditions),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,8 @@ def opened(settings: Settings) -> Iterator[Registry]:
     keep_little_memory()
     with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
         registry = opening.submit(Registry.open, settings).result()
+    gc.collect()
+    gc.freeze()  # what is there for good is not looked through again and again while calls are answered
     try:
         yield registry
     finally:

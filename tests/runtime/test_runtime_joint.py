@@ -126,7 +126,7 @@ def test_parts_begin_where_their_arithmetic_is_the_same(block: int, begin: list[
     """At multiples of 16 rows; in blocks that are no multiple of it, each in a block of its own."""
     sizes = [3, 20, 1, 2]
     rows = np.arange(sum(sizes), dtype=np.float32)[:, np.newaxis]
-    made = run_in_blocks(Places(), {"x": rows}, block_rows=block, parts=sizes)
+    made = run_in_blocks(Places(), {"x": rows}, sizes=(block,), parts=sizes)
     np.testing.assert_array_equal(made["x"], rows)
     ends = np.cumsum(sizes)
     assert made["place"][ends - sizes].tolist() == begin

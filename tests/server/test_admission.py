@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from augment_server.admission import Admission, Bid, Rate
+from augment_server.admission import Admission, Bid, Company, Rate
 from augment_server.denials import OverloadedError
 from augment_server.fair_queue import FairQueue, Ticket
 from augment_server.metrics import Metrics
@@ -90,6 +90,48 @@ def test_a_queue_counts_what_is_in_it() -> None:
     assert (len(queue), queue.rows, queue.rows_of("a")) == (2, 18, 7)
     assert {queue.pop(), queue.pop()} == set(tickets[1:])
     assert (queue.pop(), len(queue), queue.rows, queue.clients) == (None, 0, 0, 0)
+
+
+def test_what_gathers_has_its_turn_when_there_is_enough_of_it() -> None:
+    """Others go first meanwhile, also those of the same client; turns stay as they were."""
+    queue = FairQueue()
+    few = [Ticket("a", 5, "kind", 40), Ticket("b", 5, "kind", 40)]
+    for ticket in (*few, Ticket("a", 7), Ticket("b", 7, "other", 40)):
+        queue.put(ticket)
+    assert {queue.pop({"kind"}, 100).rows, queue.pop({"kind"}, 100).rows} == {7}  # type: ignore[union-attr]
+    assert (queue.pop({"kind"}, 100), len(queue)) == (None, 2)
+    assert queue.pop({"kind"}, 80) in few
+    queue.put(Ticket("c", 5, "kind", 60))
+    assert queue.pop({"kind"}, 100) is not None
+
+
+async def test_a_joint_computation_waits_for_the_end_of_the_one_before() -> None:
+    """So that it takes more along, unless there is a full one already; other work does not wait for it."""
+    work, seen = Work(), []
+
+    def compute(works: list[Any]) -> list[Any]:
+        seen.append(len(works))
+        return [one() for _, one in works]
+
+    with ThreadPoolExecutor(2) as threads:
+        queue = admission(threads, computations=2, max_batch_rows=64)
+
+        def ask(what: Callable[[], Any]) -> asyncio.Task[Any]:
+            return asyncio.create_task(queue.run(Bid("a"), what, Company("kind", 16, compute)))
+
+        first = ask(work.hold)
+        await asyncio.to_thread(work.began.wait, 30)
+        few = [ask(work.named("few")) for _ in range(3)]
+        assert await queue.run(Bid("a"), work.named("other")) == "other"
+        await asyncio.sleep(0.05)
+        assert (seen, work.done) == ([1], ["other"])
+        more = ask(work.named("few"))  # now there are as many as fit
+        assert await asyncio.wait_for(asyncio.gather(more, *few), 30) == ["few"] * 4
+        late = [ask(work.named("late")) for _ in range(2)]
+        await settle()
+        work.held.set()
+        await asyncio.wait_for(asyncio.gather(first, *late), 30)
+    assert seen == [1, 4, 2]
 
 
 async def test_a_greedy_client_starves_nobody(pool: ThreadPoolExecutor) -> None:

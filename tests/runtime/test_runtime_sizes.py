@@ -1,0 +1,120 @@
+"""Graphs run on less than a block where that changes no bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from augment.bundle import GoldenCase, GraphInfo, TensorInfo
+from augment.errors import GraphError
+from augment.runtime import Model
+from augment.runtime.sizes import size_for, span_of, steady_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_INFO = GraphInfo(
+    file="sums.onnx",
+    inputs=(
+        TensorInfo(name="x", dtype="float32", shape=("rows", 2)),
+        TensorInfo(name="bias", dtype="float32", shape=(1,)),
+    ),
+    outputs=(TensorInfo(name="sum", dtype="float32", shape=("rows",)),),
+)
+
+
+class Sums:
+    """A graph whose last bits, or answers, may hang on how many rows there are."""
+
+    info = _INFO
+
+    def __init__(self, odd: Callable[[int], bool] = lambda _: False, most: int = 0) -> None:
+        self._odd, self._only = odd, most
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Add up each row and the bias."""
+        rows = len(inputs["x"])
+        if self._only and rows != self._only:
+            raise self.fault(f"wants {self._only} rows")
+        made = inputs["x"].sum(axis=1) + inputs["bias"]
+        if self._odd(rows):
+            made[-1] = np.nextafter(made[-1], np.float32(np.inf))
+        return {"sum": made}
+
+    def fault(self, what: str) -> GraphError:
+        """Return the error of this graph."""
+        return GraphError("sums.onnx", what)
+
+
+def recorded(role: str) -> GoldenCase:
+    rows = np.random.default_rng(1).random((7, 2), np.float32)
+    return GoldenCase(graph=role, inputs={"x": rows, "bias": np.ones(1, np.float32)}, outputs={})
+
+
+@pytest.mark.parametrize(
+    ("block", "sizes"),
+    [(512, (32, 64, 128, 256, 512)), (96, (48, 96)), (100, (100,)), (32, (32,)), (1, (1,)), (64, (32, 64))],
+)
+def test_halves_of_halves_are_steady_where_bits_agree(block: int, sizes: tuple[int, ...]) -> None:
+    """Down to 32 rows, all multiples of 16."""
+    assert steady_sizes({"sums": Sums()}, [recorded("sums")], block_rows=block) == sizes
+
+
+def test_sizes_that_change_a_bit_or_fail_are_not_steady() -> None:
+    """One graph of all is enough, and one of which nothing was recorded."""
+    for odd, sizes in (
+        (Sums(lambda rows: rows < 128), (128, 256, 512)),
+        (Sums(lambda rows: rows == 256), (32, 64, 128, 512)),
+        (Sums(most=512), (512,)),
+    ):
+        graphs = {"plain": Sums(), "odd": odd}
+        assert steady_sizes(graphs, [recorded("plain"), recorded("odd")], block_rows=512) == sizes
+    assert steady_sizes({"plain": Sums(), "other": Sums()}, [recorded("plain")], block_rows=512) == (512,)
+
+
+def test_spans_hold_the_rows_and_begin_where_memory_is_aligned() -> None:
+    """Every span lies within its block, and is the smallest that will do."""
+    sizes = (32, 64, 128, 256, 512)
+    for first in range(512):
+        for end in range(first + 1, 513):
+            span = span_of(first, end, sizes)
+            size = span.stop - span.start
+            assert 0 <= span.start <= first < end <= span.stop <= 512
+            assert span.start % 16 == 0
+            assert size in sizes
+            assert size == 32 or end - first + 16 > size // 2
+    assert size_for(33, sizes) == 64
+    assert span_of(3, 9, (10,)) == slice(0, 10)
+
+
+@pytest.mark.parametrize("name", ["flat", "tiny"])
+def test_smaller_ones_give_the_bits_of_whole_blocks(name: str, request: pytest.FixtureRequest) -> None:
+    """In every operation, for any number of rows; a bundle that is not replayed runs on whole blocks."""
+    models: Path = request.getfixturevalue("flat_dir" if name == "flat" else "models_dir")
+    small = Model.open(models / name / "1", threads=1)
+    whole = Model.open(models / name / "1", threads=1, replay_golden=False)
+    assert small.first_rows(0) == 128
+    assert (whole.first_rows(0), small.first_rows(0, plain=False)) == (512, 512)
+    assert small.first_rows(500) == 12
+    for rows, offset in ((1, 0), (20, 500), (130, 40), (300, 212)):
+        for sampler in small.samplers:
+            table, same = (
+                model.generate(rows, seed=5, offset=offset, sampler=sampler) for model in (small, whole)
+            )
+            assert table.equals(same), (sampler, rows)
+        for operation in ("encode", "score", "reconstruct", "denoise"):
+            pair = [vars(getattr(model, operation)(table)).values() for model in (small, whole)]
+            assert all(one == other for one, other in zip(*pair, strict=True)), (operation, rows)
+        if "denoise" in small.operations and name == "flat":
+            gaps = table.drop_columns([table.column_names[0]])
+            assert small.denoise(gaps, draws=2, first_row=offset) == whole.denoise(
+                gaps, draws=2, first_row=offset
+            )
+    ends = small.generate(4, seed=1), small.generate(4, seed=2)
+    made = [model.interpolate(*ends, steps=9).records for model in (small, whole)]
+    assert made[0].equals(made[1])
