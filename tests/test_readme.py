@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -30,7 +32,11 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_every_block_of_use_it_runs_as_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "shorter",
+    [pytest.param("", marks=pytest.mark.slow, id="as written"), pytest.param("--max-steps 40", id="short")],
+)
+def test_every_block_of_use_it_runs(shorter: str, tmp_path: Path) -> None:
     """One shell runs the section's blocks in order, a server in its background, without an error."""
     script = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for number, (language, code) in enumerate(blocks("Use it")):
@@ -38,7 +44,7 @@ def test_every_block_of_use_it_runs_as_written(tmp_path: Path) -> None:
             (tmp_path / f"block{number}.py").write_text(code, encoding="utf-8")
             script.append(f"{sys.executable} block{number}.py")
         else:
-            script.append(code)
+            script.append(re.sub(r"(?m)^augment train .*", rf"\g<0> {shorter}", code))
             if code.rstrip().endswith("&"):
                 script.append(f"{sys.executable} -c '{WAIT_FOR_SERVER}'")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
