@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 def computed_ahead(
     compute: Callable[[Item], Result], items: Iterable[Item], *, threads: int
 ) -> Generator[Result, None, None]:
-    """Yield `compute(item)` of each item in order, computing the next ones meanwhile.
+    """Yield `compute(item)` of each item in order, computing the next ones meanwhile: two for each thread.
 
     With one thread nothing is computed ahead. Closing the iterator stops what has not begun.
     """
@@ -30,7 +30,7 @@ def computed_ahead(
     try:
         for item in items:
             waiting.append(pool.submit(compute, item))
-            if len(waiting) > threads:
+            if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -49,12 +49,10 @@ class Receipt:
 
     def to_json(self) -> str:
         """Return the receipt as text; what was not asked for is left out."""
-        plain = dataclasses.asdict(self)
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
         told = {
-            key: value
-            for key, value in plain.items()
-            if key in {"offset", "rows"} or value != defaults.get(key, dataclasses.MISSING)
+            field.name: value
+            for field in _FIELDS
+            if (value := getattr(self, field.name)) != field.default or field.name in {"offset", "rows"}
         }
         return json.dumps(told, ensure_ascii=False)
 
@@ -73,3 +71,6 @@ class Receipt:
             return cls(**{**told, "conditions": tuple(told.get("conditions", ()))})
         except (ValueError, TypeError, AttributeError):
             return None
+
+
+_FIELDS = dataclasses.fields(Receipt)

@@ -12,19 +12,20 @@ from augment_proto.errors import ArrowFormatError, ArrowLimitError
 __all__ = ["check_schema"]
 
 _MAX_DEPTH = 8
-_PLAIN = (
-    pa.types.is_boolean,
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_decimal,
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_date,
-    pa.types.is_time,
-    pa.types.is_timestamp,
-    pa.types.is_duration,
+_PLAIN = frozenset(
+    kind.id
+    for kind in (
+        pa.bool_(),
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64()),
+        *(pa.decimal32(1), pa.decimal64(1), pa.decimal128(1), pa.decimal256(1)),
+        *(pa.string(), pa.large_string()),
+        *(pa.date32(), pa.date64(), pa.time32("s"), pa.time64("us"), pa.timestamp("s"), pa.duration("s")),
+    )
 )
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+_LISTS = frozenset(
+    kind.id for kind in (pa.list_(pa.null()), pa.large_list(pa.null()), pa.list_(pa.null(), 1))
+)
 _EXTENSIONS = ("arrow.fixed_shape_tensor",)
 
 
@@ -59,14 +60,14 @@ def _check_column(column: str, kind: pa.DataType) -> None:
 
 def _check_nested(column: str, kind: Any) -> None:
     for _ in range(_MAX_DEPTH):
-        if not any(is_list(kind) for is_list in _LISTS):
+        if kind.id not in _LISTS:
             break
         kind = kind.value_type
     _check_plain(column, kind)
 
 
 def _check_plain(column: str, kind: pa.DataType) -> None:
-    if not any(is_plain(kind) for is_plain in _PLAIN):
+    if kind.id not in _PLAIN:
         raise ArrowFormatError("must have columns of plain types", f"column {column!r} of type {kind}")
     if isinstance(kind, pa.TimestampType):
         str(kind.tz)  # raises where it is no Unicode, which the type's own text may hide

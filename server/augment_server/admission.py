@@ -29,6 +29,7 @@ LEAST_ROWS = 256
 """What the smallest call counts: graphs run on blocks, and each call has work of its own."""
 
 _LEAST_RETRY_S, _LONGEST_RETRY_S = 0.1, 60.0
+_SLACK_S = 1.0
 _MEMORY = 0.8
 _LIKELY = 0.5
 """Who would wait longer than this share of what is allowed is refused at once: the estimate is one."""
@@ -210,9 +211,13 @@ class Admission:
         return result
 
     async def _turn(self, ticket: Ticket, bid: Bid) -> None:
-        """Return when the work has begun."""
+        """Return when the work has begun.
+
+        gRPC cancels a call that is late. This would be told as a busy server's refusal, and so comes later.
+        """
         longest_s = None if bid.begun else self._max_wait_s
-        limits = [seconds for seconds in (longest_s, bid.time_left_s) if seconds is not None]
+        late_s = None if bid.time_left_s is None else bid.time_left_s + _SLACK_S
+        limits = [seconds for seconds in (longest_s, late_s) if seconds is not None]
         try:
             async with asyncio.timeout(min(limits, default=None)):
                 await ticket.job.begun

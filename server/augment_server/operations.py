@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Operations"]
 
-_MAX_BATCH_ROWS = 16_384
-"""However narrow the rows: a cancelled stream computes no further than this."""
+_MAX_BATCH_ROWS = 4096
+"""However narrow the rows: a cancelled stream computes no further than this, and others wait no longer."""
 
 _METHODS = {
     pb.INTERPOLATION_METHOD_UNSPECIFIED: "auto",
@@ -95,20 +95,21 @@ class Operations:
         if request.rows > self._max_stream_rows:
             raise TooLargeError.of("rows", f"must be at most {self._max_stream_rows}", request.rows)
         seed = request.seed if request.HasField("seed") else secrets.randbits(63)
-        max_rows = min(rows_per_message(model.wire_schema), _MAX_BATCH_ROWS)
         columns = [column.name for column in model.manifest.record_schema.columns]
         conditions, balance = conditions_of(request.conditions, columns), balance_of(request, columns)
+        plain = not (conditions or balance)
+        sampler = model.sampler_for(request.sampler or None, plain=plain and not request.steps)
+        max_rows = min(rows_per_message(model.wire_schema), _MAX_BATCH_ROWS)
         batches_of = partial(
             model.generate_batches,
             seed=seed,
-            sampler=request.sampler or None,
+            sampler=sampler,
             conditions=conditions,
             balance=balance,
             steps=request.steps or None,
             max_rows=max_rows,
         )
         batches = batches_of(request.rows, offset=request.offset)
-        plain = not (conditions or balance)
         soon = model.first_rows(request.offset, plain=plain)
         if request.rows > soon:  # a few rows come first, as soon as they are there
             rest = batches_of(request.rows - soon, offset=request.offset + soon)
@@ -123,7 +124,7 @@ class Operations:
                 seed=seed,
                 offset=request.offset,
                 rows=request.rows,
-                sampler=model.sampler_for(request.sampler or None, plain=plain and not request.steps),
+                sampler=sampler,
                 ipc=writer.header,
                 result_schema=schema_bytes(model),
                 conditions=told_conditions(request.conditions, conditions),
