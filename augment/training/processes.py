@@ -56,6 +56,7 @@ def together(device: torch.device | str) -> Iterator[None]:
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield
+        distributed.barrier()  # who leaves first would take the meeting place away from under the others
     finally:
         distributed.destroy_process_group()
 
