@@ -1,7 +1,7 @@
 """`python -m serving.workers`: what several server processes on one port are worth, in turns with one.
 
-Callers are processes of their own, each with its own connection, since a connection stays with its worker. Who
-runs on two processors measures little: callers and workers share them.
+Callers are processes of their own, each with its own connection, since a connection stays with its worker. On
+two processors this measures little: callers and workers share them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def main() -> None:
         print(json.dumps(asyncio.run(_rate(options.call, options.operation, bundle, options.seconds))))
         return
     print(f"{machine()}; {options.callers} callers with {_IN_FLIGHT} calls of 100 rows in flight each\n")
-    print("| operation | " + " | ".join(f"{count} workers, calls/s" for count in options.workers) + " | ratio |")
+    print(
+        "| operation | " + " | ".join(f"{count} workers, calls/s" for count in options.workers) + " | ratio |"
+    )
     print("|---|" + "--:|" * (len(options.workers) + 1))
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         targets = [
@@ -80,15 +82,13 @@ def _together(target: str, operation: str, options: argparse.Namespace, bundle: 
     told = [caller.communicate()[0] for caller in callers]
     if any(caller.returncode for caller in callers):
         raise SystemExit("a caller failed")
-    return sum(json.loads(line) for line in told)
+    return float(sum(json.loads(line) for line in told))
 
 
 async def _rate(target: str, operation: str, bundle: Path, seconds: float) -> float:
     records = Model.open(bundle, replay_golden=False).generate(100, seed=1)
     async with AsyncClient(target) as client:
-        latencies, taken_s = await hammer(
-            client, operation, bundle.parent.name, records, _IN_FLIGHT, seconds
-        )
+        latencies, taken_s = await hammer(client, operation, bundle.parent.name, records, _IN_FLIGHT, seconds)
     return len(latencies) / taken_s
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from augment_client import Client
 from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+from serving.stalled import half_sent
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
@@ -85,3 +87,21 @@ def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_
 
         parts = [part.records.to_pylist() for part in client.denoise_batches("flat", late())]
     assert parts == whole
+
+
+def test_health_and_reflection_have_places_of_their_own(flat_dir: Path) -> None:
+    """Requests to them that stall give way to the next, and keep neither each other nor our own waiting."""
+    health, reflection = "grpc.health.v1.Health/Check", "grpc.reflection.v1alpha.ServerReflection"
+    stalled = [health] * 12 + [f"{reflection}/ServerReflectionInfo"] * 12
+    with (
+        threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=SECONDS) as server,
+        grpc.insecure_channel(server.target) as channel,
+        Client(server.target) as client,
+    ):
+        connections = [half_sent(server.target, 2**20, path) for path in stalled]
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        assert client.generate("flat", 5).num_rows == 5
+        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS / 2)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        for connection in connections:
+            connection.close()
