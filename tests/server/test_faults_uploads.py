@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -105,3 +107,17 @@ def test_health_and_reflection_have_places_of_their_own(flat_dir: Path) -> None:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         for connection in connections:
             connection.close()
+
+
+def test_a_connection_has_so_many_calls_at_a_time(flat_dir: Path) -> None:
+    """The server says so in its first frame of HTTP/2, whose settings are pairs of a number and a value."""
+    with (
+        threaded_server(flat_dir) as server,
+        socket.create_connection(("127.0.0.1", server.server.port), timeout=SECONDS) as connection,
+    ):
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        with connection.makefile("rb") as frames:
+            head = frames.read(9)
+            body = frames.read(int.from_bytes(head[:3], "big"))
+    assert head[3] == 4
+    assert dict(struct.iter_unpack(">HI", body))[3] == 1024
