@@ -6,6 +6,7 @@ in any number of requests at a time.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -59,6 +60,8 @@ async def messages(handler: Any, context: Any, uploads: Uploads) -> AsyncIterato
                 body = await context.read()
         except TimeoutError:
             raise IdleError("the request was not sent in time") from None
+        except grpc.aio.InternalError:  # the caller went away just now
+            raise asyncio.CancelledError from None
         if body is grpc.aio.EOF:
             return
         try:

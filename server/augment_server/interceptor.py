@@ -16,7 +16,9 @@ from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
 from augment_server.admission import Bid
 from augment_server.calls import Call, begin_call, note
+from augment_server.denials import IdleError
 from augment_server.foreign import answered_by, messages
+from augment_server.hosting.memory import Trimming
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
@@ -73,6 +75,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._health = Uploads(largest, idle_s, workers, FEW_BYTES)  # apart, so that it waits for nobody else
         self._foreign = Uploads(largest, idle_s, workers, FEW_BYTES)
         self._service = service
+        self._trimming = Trimming()
 
     async def intercept_service(
         self,
@@ -144,6 +147,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 get_logger().error("fault", method=method, exc_info=error)
             self._end(call, span, _CODES[refusal.code].name, refusal)
             _let_go(error)
+            if isinstance(error, IdleError):
+                self._trimming.soon()
             details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
             await context.abort(_CODES[refusal.code], pack(refusal).message, details)
         else:
