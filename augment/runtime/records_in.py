@@ -11,11 +11,13 @@ from augment.data import conform
 from augment.errors import ColumnNotFoundError, InvalidInputError, RecordsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from augment.data import Schema
 
-__all__ = ["conformed", "latent_matrix", "latent_names"]
+__all__ = ["conformed", "latent_matrix", "latent_names", "require_columns"]
 
 
 def conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str = "") -> pa.Table:
@@ -34,6 +36,20 @@ def conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str = 
         raise RecordsError.of("records", "must be a pyarrow.Table", type(table).__name__, context=context)
     if table.num_rows == 0:
         raise RecordsError.of("records", "must have at least 1 row", 0, context=context)
+    return _conformed(table, schema, partial=partial, context=context)
+
+
+def require_columns(names: Iterable[str], schema: Schema, *, partial: bool) -> None:
+    """Refuse the columns of records that do not fit the schema, before any record is there.
+
+    Raises:
+        RecordsError: A column is missing or unknown.
+    """
+    nothing = pa.table({name: pa.nulls(0) for name in names})
+    _conformed(nothing, schema, partial=partial, context="")
+
+
+def _conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str) -> pa.Table:
     try:
         return conform(table, schema, partial=partial)
     except ColumnNotFoundError as exc:
