@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from augment.data import conform
+from augment.data.conform import type_fault
 from augment.errors import ColumnNotFoundError, InvalidInputError, RecordsError
 
 if TYPE_CHECKING:
@@ -39,14 +40,18 @@ def conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str = 
     return _conformed(table, schema, partial=partial, context=context)
 
 
-def require_columns(names: Iterable[str], schema: Schema, *, partial: bool) -> None:
-    """Refuse the columns of records that do not fit the schema, before any record is there.
+def require_columns(found: pa.Schema, schema: Schema, *, partial: bool) -> None:
+    """Refuse records by their columns and types, before any record is there.
 
     Raises:
-        RecordsError: A column is missing or unknown.
+        RecordsError: A column is missing, unknown, or of a type whose cells can only be missing ones.
     """
-    nothing = pa.table({name: pa.nulls(0) for name in names})
+    nothing = pa.table({name: pa.nulls(0) for name in found.names})
     _conformed(nothing, schema, partial=partial, context="")
+    there = [column for column in schema.columns if column.name in found.names]
+    faults = [fault for column in there if (fault := type_fault(column, found.field(column.name).type))]
+    if faults:
+        raise RecordsError(*faults)
 
 
 def _conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str) -> pa.Table:

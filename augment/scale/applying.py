@@ -119,19 +119,19 @@ def receipt_of(model: Model, operation: Operation) -> Receipt:
     return Receipt(model.name, model.version, model.digest, operation.name)
 
 
-def fit(model: Model, operation: Operation, names: Sequence[str], row_column: str | None) -> None:
+def fit(model: Model, operation: Operation, found: pa.Schema, row_column: str | None) -> None:
     """Refuse columns that the operation cannot take, before any row is there.
 
     Raises:
-        RecordsError: One is missing, unknown, or what the operation makes.
+        RecordsError: One is missing, unknown, of another type, or what the operation makes.
     """
-    kept = [name for name in names if name != row_column]
+    kept = [field for field in found if field.name != row_column]
     if operation.appends:
-        kept = [name for name in kept if model.manifest.record_schema.column(name) is not None]
-        _require_free(operation, names, model)
-    elif row_column not in names:
-        _require_identifiers(model, names, row_column)
-    require_columns(kept, model.codec.schema, partial=operation.partial)
+        kept = [field for field in kept if model.manifest.record_schema.column(field.name) is not None]
+        _require_free(operation, found.names, model)
+    elif row_column not in found.names:
+        _require_identifiers(model, found.names, row_column)
+    require_columns(pa.schema(kept), model.codec.schema, partial=operation.partial)
 
 
 def applied(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from augment.errors import RecordsError, RequestError
@@ -14,8 +15,8 @@ from augment_proto.receipt import Receipt
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: make test-scale")
 pytest.importorskip("ray.data")
 
-from augment.scale.ray import denoise, encode, generate, numbered, score  # noqa: E402
 from augment.scale.applying import Denoise, Encode, Score  # noqa: E402
+from augment.scale.ray import denoise, encode, generate, numbered, score  # noqa: E402
 from tests.scale.tables import same, whole  # noqa: E402
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def test_a_dataset_carries_its_receipt(model: Model, tiny_bundle: Path, tmp_path
     ds = generate(tiny_bundle, 90, seed=4, part_rows=64)
     wanted = Receipt("tiny", 1, model.digest, "generate", rows=90, seed=4, sampler=model.samplers[0])
     assert Receipt.of(all_rows(ds).schema) == wanted
+    ds.write_parquet(str(tmp_path / "parts"))
+    files = sorted((tmp_path / "parts").iterdir())
+    assert files
+    assert [Receipt.of(pq.read_schema(file)) for file in files] == [wanted] * len(files)
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])
@@ -112,10 +117,15 @@ def test_columns_that_do_not_fit_are_refused_beforehand(tiny_bundle: Path, table
 def test_a_column_of_another_type_is_named_with_what_was_expected_and_found(
     tiny_bundle: Path, table: pa.Table
 ) -> None:
-    """By the actor that meets it."""
+    """Beforehand where Ray knows the type, else by the actor that meets it."""
     wrong = table.set_column(1, "age", [["old"] * table.num_rows])
-    with pytest.raises(Exception, match=r"columns\.age must be integer \(int64\), got string"):
-        all_rows(score(ray.data.from_arrow(wrong), tiny_bundle))
+    ds = ray.data.from_arrow(wrong)
+    rule = r"columns\.age must be integer \(int64\), got string"
+    with pytest.raises(RecordsError, match=rule):
+        score(ds, tiny_bundle)
+    unknown = ds.map_batches(lambda block: block, batch_format="pyarrow")
+    with pytest.raises(Exception, match=rule):
+        all_rows(score(unknown, tiny_bundle))
 
 
 def test_empty_blocks_give_no_rows(tiny_bundle: Path, table: pa.Table) -> None:

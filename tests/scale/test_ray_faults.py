@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -26,12 +25,13 @@ from tests.scale.test_ray_datasets import all_rows  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ROWS, PART_ROWS = 4_000, 256
 
 
 class Dying(Generating):
-    """Is killed once, in the middle of a part: where `AUGMENT_TEST_DIED` is written, no more."""
+    """Is killed once, in the middle of its parts; `died` is the mark of it."""
 
     died: Path
 
@@ -97,7 +97,7 @@ def test_a_removed_node_changes_nothing(two_nodes: Any, tiny_bundle: Path, wante
 
 def _run(code: str, **environment: str) -> tuple[str, float]:
     started = time.monotonic()
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-c", code],
         env={**os.environ, **environment},
         capture_output=True,

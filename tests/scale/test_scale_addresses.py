@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_a_numbered_table_gives_the_same_wherever_it_is_cut(
     """To the bit, identifiers included."""
     numbered = with_rows(records, np.arange(records.num_rows), ROW_COLUMN)
     edges = [0, *cuts, records.num_rows]
-    pieces = [numbered.slice(start, end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [numbered.slice(start, end - start) for start, end in pairwise(edges)]
     made = in_pieces(model, operation, pieces)
     assert made[ROW_COLUMN].to_pylist() == [*range(records.num_rows)]
     assert same(made.drop_columns([ROW_COLUMN]), whole(model, operation, records))
@@ -116,20 +117,23 @@ def test_identifiers_are_not_made_of_rows_without_numbers(model: Model, records:
     with pytest.raises(RecordsError, match=r"columns\._row must hold .* identifiers are made: key.*numbered"):
         list(applied(model, Denoise(), records))
     with pytest.raises(RecordsError, match="identifiers are made: key"):
-        fit(model, Denoise(), records.column_names, ROW_COLUMN)
+        fit(model, Denoise(), records.schema, ROW_COLUMN)
 
 
 def test_columns_are_refused_before_any_row_is_there(model: Model, table: pa.Table) -> None:
-    """Missing ones, unknown ones where they would be lost, and those that are made."""
-    names = [name for name in table.column_names if name != "age"]
+    """Missing ones, those of other types, unknown ones where they would be lost, and those that are made."""
+    found, other = table.schema, pa.field("other", pa.int64())
+    without = found.remove(found.get_field_index("age"))
     with pytest.raises(RecordsError, match=r"columns\.age must be there"):
-        fit(model, Score(), names, ROW_COLUMN)
-    fit(model, Denoise(), names, ROW_COLUMN)
-    with pytest.raises(RecordsError, match=r"columns\.agee must be in the schema"):
-        fit(model, Denoise(), [*names, "agee"], ROW_COLUMN)
-    fit(model, Score(), [*table.column_names, "mine", ROW_COLUMN], ROW_COLUMN)
+        fit(model, Score(), without, ROW_COLUMN)
+    fit(model, Denoise(), without, ROW_COLUMN)
+    with pytest.raises(RecordsError, match=r"columns\.other must be in the schema"):
+        fit(model, Denoise(), found.append(other), ROW_COLUMN)
+    fit(model, Score(), found.append(other).append(other.with_name(ROW_COLUMN)), ROW_COLUMN)
     with pytest.raises(RecordsError, match=r"columns\.score must not be there"):
-        fit(model, Score(), [*table.column_names, "score"], ROW_COLUMN)
+        fit(model, Score(), found.append(other.with_name("score")), ROW_COLUMN)
+    with pytest.raises(RecordsError, match=r"columns\.age must be integer \(int64\), got string"):
+        fit(model, Score(), without.append(pa.field("age", pa.string())), ROW_COLUMN)
 
 
 def test_a_wrong_cell_is_told_by_its_place_among_the_given_rows(model: Model, table: pa.Table) -> None:
@@ -200,7 +204,7 @@ def test_a_bundle_reaches_a_worker_as_it_is(small_bundle: Path, shared: bool) ->
 
 def test_a_shared_bundle_that_is_not_there_or_another_is_refused(small_bundle: Path, tmp_path: Path) -> None:
     """With what to do about it."""
-    with pytest.raises(BundleCorruptError, match="is not on this worker.*leave `shared` out"):
+    with pytest.raises(BundleCorruptError, match=r"is not on this worker.*leave `shared` out"):
         Placed(str(tmp_path / "small" / "1"), "0" * 64).open(1)
     with pytest.raises(BundleCorruptError, match=f"must be the bundle with digest {'0' * 64}"):
         Placed(str(small_bundle), "0" * 64).open(1)

@@ -17,10 +17,10 @@ pytest.importorskip("pyspark", reason="Spark is not installed: make test-scale")
 if shutil.which("java") is None:
     pytest.skip("Spark needs a Java, which this machine has not", allow_module_level=True)
 
-from augment.scale.applying import Denoise, Encode, Score  # noqa: E402
-from augment.scale.spark import denoise, encode, generate, numbered, score  # noqa: E402
-from augment.scale.spark.types import spark_batches, spark_schema  # noqa: E402
-from tests.scale.tables import same, whole  # noqa: E402
+from augment.scale.applying import Denoise, Encode, Score
+from augment.scale.spark import denoise, encode, generate, numbered, score
+from augment.scale.spark.types import spark_batches, spark_schema
+from tests.scale.tables import same, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +118,13 @@ def test_columns_that_do_not_fit_are_refused_beforehand(
 def test_a_column_of_another_type_is_named_with_what_was_expected_and_found(
     spark: Any, tiny_bundle: Path, records: pa.Table
 ) -> None:
-    """By the worker that meets it."""
+    """Before anything runs; a cell that does not fit, by the worker that meets it."""
     df = spark.createDataFrame(records)
-    wrong = df.withColumn("age", df["age"].cast("string"))
-    with pytest.raises(Exception, match=r"columns\.age must be integer \(int64\), got string"):
-        score(wrong, tiny_bundle).toArrow()
+    with pytest.raises(RecordsError, match=r"columns\.age must be integer \(int64\), got string"):
+        score(df.withColumn("age", df["age"].cast("string")), tiny_bundle)
+    halves = df.withColumn("age", df["age"] + 0.5)
+    with pytest.raises(Exception, match=r"columns\.age\.rows\[0\] must fit int64"):
+        score(halves, tiny_bundle).toArrow()
 
 
 TYPES = {

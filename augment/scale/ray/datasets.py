@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import ray
 import ray.data
 
@@ -175,8 +176,8 @@ def _applied(
     model.joint.require(operation.name)
     count = checked_integer("threads", threads, 1, 1024)
     known = ds.schema(fetch_if_missing=False)
-    if known is not None:
-        fit(model, operation, known.names, row_column)
+    if known is not None and isinstance(known.base_schema, pa.Schema):
+        fit(model, operation, known.base_schema, row_column)
     return _in_actors(
         ds,
         Applying,

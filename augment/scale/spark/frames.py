@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StructField, StructType
 
 from augment.runtime.checks import checked_integer
@@ -114,7 +115,8 @@ def denoise(
     Raises:
         BundleError: The bundle is not there or broken.
         RequestError: A parameter is out of its range.
-        RecordsError: A column is missing or unknown. Of a wrong type: Spark's error says it, when it runs.
+        RecordsError: A column is missing, unknown or of another type. What cells tell, Spark's error says
+            when it runs.
         UnsupportedError: The model cannot denoise.
     """
     return _applied(df, bundle, Denoise(threshold, numbers), row_column, threads, shared=shared)
@@ -163,7 +165,7 @@ def _applied(
     model, source = source_of(bundle, shared=shared)
     model.joint.require(operation.name)
     count = checked_integer("threads", threads, 1, 1024)
-    fit(model, operation, df.columns, row_column)
+    fit(model, operation, to_arrow_schema(df.schema), row_column)
     work = _applying(source, operation, row_column, count)
     return df.mapInArrow(work, _schema(df, model, operation, row_column))
 
