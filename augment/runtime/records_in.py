@@ -12,8 +12,6 @@ from augment.data.conform import type_fault
 from augment.errors import ColumnNotFoundError, InvalidInputError, RecordsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from augment.data import Schema

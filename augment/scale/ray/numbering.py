@@ -35,19 +35,20 @@ def numbered(ds: Dataset, *, first: int = 0, row_column: str = ROW_COLUMN) -> Da
         RequestError: There is a column of that name already.
     """
     ds.context.execution_options.preserve_order = True
-    blocks = [
-        (reference, metadata.num_rows)
-        for bundle in ds.materialize().iter_internal_ref_bundles()
-        for reference, metadata in bundle.blocks
-    ]
-    starts = accumulate((count for _, count in blocks), initial=first)
+    blocks = ds.to_arrow_refs()
+    count = ray.remote(_rows)
+    counts = ray.get([count.remote(block) for block in blocks])
+    starts = accumulate(counts, initial=first)
     number = ray.remote(_number)
-    made = [
-        number.remote(block, start, row_column) for (block, _), start in zip(blocks, starts, strict=False)
-    ]
-    return ray.data.from_arrow_refs(made)
+    made = [number.remote(block, start, row_column) for block, start in zip(blocks, starts, strict=False)]
+    numbered_ds: Dataset = ray.data.from_arrow_refs(made)
+    numbered_ds.context.execution_options.preserve_order = True
+    return numbered_ds
+
+
+def _rows(block: pa.Table) -> int:
+    return int(block.num_rows)
 
 
 def _number(block: pa.Table, first: int, name: str) -> pa.Table:
-    table = block if isinstance(block, pa.Table) else pa.Table.from_pandas(block, preserve_index=False)
-    return with_rows(table, np.arange(first, first + table.num_rows), name)
+    return with_rows(block, np.arange(first, first + block.num_rows), name)
