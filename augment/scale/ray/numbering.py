@@ -6,13 +6,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import ray
 import ray.data
 
 from augment.scale.addresses import ROW_COLUMN, with_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from ray.data import Dataset
 
 __all__ = ["numbered"]
