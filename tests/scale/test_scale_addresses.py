@@ -162,10 +162,10 @@ def test_parts_are_known_by_their_numbers(model: Model) -> None:
     assert same(made.drop_columns([ROW_COLUMN]), model.generate(205, seed=3, offset=70))
 
 
-def test_a_receipt_says_what_was_asked(small: Model) -> None:
+def test_a_receipt_says_what_was_asked(model: Model) -> None:
     """Conditions as text, whichever way they were written."""
-    asked = Generation(10, 3, 0, None, {"city": ["Bern"]}, "class", 4).checked(small)
-    found = asked.receipt(small)
+    asked = Generation(10, 3, 0, None, {"city": ["Bern"]}, "class", 4).checked(model)
+    found = asked.receipt(model)
     assert (found.conditions, found.balance, found.steps) == (("city = Bern",), "class", 4)
     assert Receipt.of(found.on(pa.schema([]))) == found
 
@@ -184,12 +184,6 @@ def test_generation_is_checked_beforehand(model: Model) -> None:
 def small_bundle(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of small graphs."""
     return publish(tmp_path_factory.mktemp("small"), "small", draft_of(table))
-
-
-@pytest.fixture(scope="module")
-def small(small_bundle: Path) -> Model:
-    """Its model."""
-    return Model.open(small_bundle, threads=1)
 
 
 @pytest.mark.parametrize("shared", [False, True])
