@@ -140,7 +140,7 @@ TYPES = {
     "day": pa.array([dt.date(2024, 1, 2), None], pa.date64()),
     "local": pa.array([dt.datetime(2024, 1, 2, 3), None], pa.timestamp("ns")),  # noqa: DTZ001 - has no zone
     "moment": pa.array([dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC), None], pa.timestamp("s", "UTC")),
-    "price": pa.array([None, 12], pa.int64()).cast(pa.decimal128(20, 2)),
+    "price": pa.array([None, 12], pa.int64()).cast(pa.decimal128(21, 2)),
     "series": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)),
     "image": pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(8, dtype=np.float32).reshape(2, 2, 2)),
 }

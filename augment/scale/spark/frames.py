@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StructField, StructType
 
 from augment.runtime.checks import checked_integer
@@ -13,7 +12,7 @@ from augment.scale.addresses import ROW_COLUMN
 from augment.scale.applying import Denoise, Encode, Score, applied, fit
 from augment.scale.generating import PART_ROWS, Generation
 from augment.scale.shipping import model_from, source_of
-from augment.scale.spark.types import spark_batches, spark_schema
+from augment.scale.spark.types import arrow_schema, spark_batches, spark_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -165,7 +164,7 @@ def _applied(
     model, source = source_of(bundle, shared=shared)
     model.joint.require(operation.name)
     count = checked_integer("threads", threads, 1, 1024)
-    fit(model, operation, to_arrow_schema(df.schema), row_column)
+    fit(model, operation, arrow_schema(df.schema), row_column)
     work = _applying(source, operation, row_column, count)
     return df.mapInArrow(work, _schema(df, model, operation, row_column))
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 from pyspark.sql import types as st
 
-__all__ = ["spark_batches", "spark_schema"]
+__all__ = ["arrow_schema", "spark_batches", "spark_schema"]
 
 _WIDER = {
     pa.uint8(): pa.int16(),
@@ -54,6 +54,11 @@ _SPARK = {
 def spark_schema(schema: pa.Schema) -> st.StructType:
     """Return the columns that a model's results have in Spark."""
     return st.StructType([_field(field) for field in schema])
+
+
+def arrow_schema(schema: st.StructType) -> pa.Schema:
+    """Return the Arrow types of a frame's columns; of those that no model has, `null`."""
+    return pa.schema([(field.name, _from_spark(field.dataType)) for field in schema])
 
 
 def spark_batches(table: pa.Table) -> list[pa.RecordBatch]:
@@ -92,6 +97,16 @@ def _spark_type(kind: pa.DataType) -> st.DataType:
     if pt.is_timestamp(kind):
         return st.TimestampNTZType() if kind.tz is None else st.TimestampType()
     return _SPARK[kind]
+
+
+def _from_spark(kind: st.DataType) -> pa.DataType:
+    if isinstance(kind, st.DecimalType):
+        return pa.decimal128(kind.precision, kind.scale)
+    if isinstance(kind, st.ArrayType):
+        return pa.list_(_from_spark(kind.elementType))
+    if isinstance(kind, st.TimestampType | st.TimestampNTZType):
+        return pa.timestamp("us", tz="UTC" if isinstance(kind, st.TimestampType) else None)
+    return next((arrow for arrow, spark in _SPARK.items() if spark == kind), pa.null())
 
 
 def _field(field: pa.Field) -> st.StructField:
