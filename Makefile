@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 DATA ?=
 TARGET ?=
 PEERS := .venv-peers
+SCALE := .venv-scale
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
@@ -16,7 +17,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers soak fuzz clean
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers soak fuzz clean test-scale
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -53,6 +54,16 @@ test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite with branch co
 
 test-slow: $(VENV)/.developed ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# Ray and Spark, apart because of their size, on top of the packages of the other environment.
+$(SCALE)/.installed: $(VENV)/.developed
+	$(PYTHON) -m venv $(SCALE)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(SCALE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/develop.pth"
+	$(SCALE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,spark]'
+	@touch $@
+
+test-scale: $(SCALE)/.installed ## Run the tests of Ray and Spark, those that take minutes included
+	OMP_NUM_THREADS=1 $(SCALE)/bin/python -m pytest tests/scale $(PYTEST_ARGS)
 
 check: $(VENV)/.developed $(VENV)/.generates ## Format, lint, types, import contracts, stubs up to date
 	$(BIN)/ruff format --check .
@@ -144,4 +155,4 @@ fuzz: $(VENV)/.developed ## Try to break the server with mutated inputs, a few m
 	PYTHONPATH="benchmarks:.$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fuzzing $(FUZZ_ARGS)
 
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(SCALE) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

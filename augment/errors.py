@@ -19,6 +19,7 @@
     |  |- BundleVersionError            a newer format than this library reads
     |  `- BundleUnsafeError             external data, a path that leaves the directory, a link
     |- PublishError                     a bundle or file could not be written; earlier versions are whole
+    |- ClusterError                     no cluster answers, or not the one that was meant
     |- TrainingError                    training cannot go on: divergence, no rows to learn from
     `- ExportError                      torch and onnxruntime disagree past the tolerance
 """
@@ -38,6 +39,7 @@ __all__ = [
     "BundleError",
     "BundleUnsafeError",
     "BundleVersionError",
+    "ClusterError",
     "ColumnNotFoundError",
     "DataFileError",
     "ExportError",
@@ -83,6 +85,10 @@ class Violation:
 
 class AugmentError(Exception):
     """The root: catch this to catch all that this library raises on purpose."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as it is; without this, Python would call `__init__` with the message."""
+        return _travelled, (type(self), self.args, self.__dict__)
 
 
 class InvalidInputError(AugmentError, ValueError):
@@ -205,6 +211,10 @@ class PublishError(AugmentError):
     """Writing failed (disk full, permission). What was there before is whole."""
 
 
+class ClusterError(AugmentError):
+    """No cluster answers at the address, or it cannot be used."""
+
+
 class TrainingError(AugmentError):
     """Training cannot start or go on."""
 
@@ -215,6 +225,16 @@ class NothingLearntError(TrainingError):
 
 class ExportError(AugmentError):
     """An exported graph does not compute what the torch module computes."""
+
+
+def _travelled(
+    kind: type[AugmentError], args: tuple[object, ...], attributes: dict[str, object]
+) -> AugmentError:
+    """Return an error that came from another process, with the message and attributes that it had there."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 def meant(asked: object, names: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from augment.errors import ColumnNotFoundError, SchemaError, Violation, shorten
 if TYPE_CHECKING:
     from augment.data.schema import Column, Schema
 
-__all__ = ["conform"]
+__all__ = ["conform", "type_fault"]
 
 _MOST_DIGITS = 38
 
@@ -45,6 +45,27 @@ def conform(table: pa.Table, schema: Schema, *, partial: bool = False) -> pa.Tab
         pa.field(column.name, cells.type) for column, cells in zip(schema.columns, columns, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def type_fault(column: Column, found: pa.DataType) -> Violation | None:
+    """Return why no cell of that type can be one of the column's; None: some can, and missing ones always.
+
+    Of arrays only their elements tell.
+    """
+    kind = result_type(column)
+    if isinstance(column, ArrayColumn | TextColumn) or pt.is_null(found) or found == kind:
+        return None
+    given = found.value_type if pt.is_dictionary(found) else found
+    wanted = kind.value_type if pt.is_dictionary(kind) else kind
+    if isinstance(column, DatetimeColumn) and is_string(given):
+        return None
+    if pt.is_null(wanted):
+        rule = "must be missing throughout, as it was in the training data"
+        return Violation(f"columns.{column.name}", rule, str(found), "Leave the column out")
+    if _alike(given, wanted):
+        return None
+    rule = f"must be {column.kind} ({column.storage})"
+    return Violation(f"columns.{column.name}", rule, str(found), "Cast the column")
 
 
 def _check_columns(table: pa.Table, schema: Schema, *, partial: bool) -> None:
@@ -95,11 +116,8 @@ def _cast(cells: pa.Array, column: Column, kind: pa.DataType) -> pa.Array:
     wanted = kind.value_type if pt.is_dictionary(kind) else kind
     if isinstance(column, DatetimeColumn) and is_string(plain.type):
         return _parsed(plain, column)
-    if pt.is_null(wanted):
-        rule = "must be missing throughout, as it was in the training data"
-        raise SchemaError(Violation(f"columns.{column.name}", rule, str(cells.type), "Leave the column out"))
-    if not _alike(plain.type, wanted):
-        raise _wrong_type(column, cells.type)
+    if fault := type_fault(column, cells.type):
+        raise SchemaError(fault)
     try:
         cast = _exactly(plain, wanted)
     except pa.ArrowInvalid as exc:
@@ -135,11 +153,6 @@ def _alike(found: pa.DataType, wanted: pa.DataType) -> bool:
 
 def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
-
-
-def _wrong_type(column: Column, found: pa.DataType) -> SchemaError:
-    rule = f"must be {column.kind} ({column.storage})"
-    return SchemaError(Violation(f"columns.{column.name}", rule, str(found), "Cast the column"))
 
 
 def _parsed(texts: pa.Array, column: DatetimeColumn) -> pa.Array:

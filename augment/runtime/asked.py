@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
     from augment.data import Codec, Restriction, Shares
 
-__all__ = ["MAX_SAMPLER_STEPS", "Asked", "ConditionsLike", "asked_for", "chosen_sampler"]
+__all__ = [
+    "MAX_SAMPLER_STEPS",
+    "Asked",
+    "ConditionsLike",
+    "asked_for",
+    "checked_conditions",
+    "chosen_sampler",
+]
 
 ConditionsLike = Mapping[str, Any] | Iterable[Condition | str]
 """Texts such as `age in 30..40`, or values by column: `{"age": (30, 40), "sex": ["Male"], "x": None}`."""
@@ -62,7 +69,7 @@ def asked_for(
     Raises:
         RequestError: A condition or the balance is impossible, or `steps` out of its range.
     """
-    wanted = _checked_conditions(conditions)
+    wanted = checked_conditions(conditions)
     count = None if steps is None else checked_integer("steps", steps, 1, MAX_SAMPLER_STEPS)
     restrictions = compile_restrictions(codec, wanted)
     if balance is None:
@@ -98,7 +105,12 @@ def chosen_sampler(samplers: Collection[str], sampler: str | None, *, able: Coll
     )
 
 
-def _checked_conditions(conditions: ConditionsLike | None) -> tuple[Condition | str, ...]:
+def checked_conditions(conditions: ConditionsLike | None) -> tuple[Condition | str, ...]:
+    """Return conditions as a tuple, whichever way a caller wrote them.
+
+    Raises:
+        RequestError: They are neither a list nor values by column.
+    """
     if isinstance(conditions, str) or not isinstance(conditions, Iterable | None):
         remedy = "Put it into a list"
         raise RequestError.of(

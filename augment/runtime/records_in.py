@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from augment.data import conform
+from augment.data.conform import type_fault
 from augment.errors import ColumnNotFoundError, InvalidInputError, RecordsError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from augment.data import Schema
 
-__all__ = ["conformed", "latent_matrix", "latent_names"]
+__all__ = ["conformed", "latent_matrix", "latent_names", "require_columns"]
 
 
 def conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str = "") -> pa.Table:
@@ -34,6 +35,24 @@ def conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str = 
         raise RecordsError.of("records", "must be a pyarrow.Table", type(table).__name__, context=context)
     if table.num_rows == 0:
         raise RecordsError.of("records", "must have at least 1 row", 0, context=context)
+    return _conformed(table, schema, partial=partial, context=context)
+
+
+def require_columns(found: pa.Schema, schema: Schema, *, partial: bool) -> None:
+    """Refuse records by their columns and types, before any record is there.
+
+    Raises:
+        RecordsError: A column is missing, unknown, or of a type whose cells can only be missing ones.
+    """
+    nothing = pa.table({name: pa.nulls(0) for name in found.names})
+    _conformed(nothing, schema, partial=partial, context="")
+    there = [column for column in schema.columns if column.name in found.names]
+    faults = [fault for column in there if (fault := type_fault(column, found.field(column.name).type))]
+    if faults:
+        raise RecordsError(*faults)
+
+
+def _conformed(table: pa.Table, schema: Schema, *, partial: bool, context: str) -> pa.Table:
     try:
         return conform(table, schema, partial=partial)
     except ColumnNotFoundError as exc:

@@ -1,0 +1,212 @@
+"""Rows generated, denoised, encoded and scored by actors of a Ray cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from augment.runtime.checks import checked_integer
+from augment.scale.addresses import ROW_COLUMN
+from augment.scale.applying import Denoise, Encode, Score, fit, receipt_of
+from augment.scale.generating import PART_ROWS, Generation
+from augment.scale.ray.actors import Applying, Generating
+from augment.scale.ray.cluster import connect, cpus
+from augment.scale.shipping import source_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ray.data import Dataset
+
+    from augment.data import Balance
+    from augment.runtime.asked import ConditionsLike
+    from augment.scale.applying import Operation
+
+__all__ = ["denoise", "encode", "generate", "score"]
+
+Concurrency = int | tuple[int, int] | None
+_MOST_TASKS = 10_000
+_RETRIES = 20
+
+
+def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
+    bundle: Path | str,
+    rows: int,
+    *,
+    seed: int = 0,
+    offset: int = 0,
+    sampler: str | None = None,
+    conditions: ConditionsLike | None = None,
+    balance: Balance | str | None = None,
+    steps: int | None = None,
+    part_rows: int = PART_ROWS,
+    row_column: str | None = None,
+    concurrency: Concurrency = None,
+    threads: int = 1,
+    shared: bool = False,
+) -> Dataset:
+    """Return synthetic records as a dataset: row for row those of `Model.generate`, and in its order.
+
+    Nothing is made before the dataset is read or written. Parts are known by their number alone: neither
+    this process nor a worker holds a list of rows, and an actor that dies has its part made again.
+
+    Args:
+        bundle: Its directory here.
+        rows: How many, from 1.
+        seed: As `Model.generate` takes it; so are the next five.
+        offset: The first row.
+        sampler: How records are made.
+        conditions: What every record satisfies.
+        balance: Shares of classes.
+        steps: In how many steps a record is made.
+        part_rows: Rows of a part, at most; parts are what is made again after a failure.
+        row_column: Have a column with each row's number; None: not.
+        concurrency: How many actors, or between how many and how many; None: up to the cluster's CPUs.
+        threads: Of each actor, which asks the cluster for as many CPUs.
+        shared: Workers read the bundle at the same path; else its files are sent to them.
+
+    Raises:
+        ClusterError: No cluster answers.
+        BundleError: The bundle is not there or broken.
+        RequestError: A parameter is out of its range, or a condition impossible.
+        UnsupportedError: The model cannot generate, or not what is asked for.
+    """
+    model, source = source_of(bundle, shared=shared)
+    asked = Generation(
+        rows, seed, offset, sampler, conditions, balance, steps, part_rows, row_column
+    ).checked(model)
+    count = checked_integer("threads", threads, 1, 1024)
+    connect()
+    return _in_actors(
+        ray.data.range(asked.parts, override_num_blocks=min(asked.parts, _MOST_TASKS)),
+        Generating,
+        (ray.put(source), asked, asked.receipt(model), count),
+        concurrency=concurrency,
+        threads=count,
+    )
+
+
+def denoise(
+    ds: Dataset,
+    bundle: Path | str,
+    *,
+    threshold: float | None = None,
+    numbers: str | None = None,
+    row_column: str | None = ROW_COLUMN,
+    concurrency: Concurrency = None,
+    threads: int = 1,
+    shared: bool = False,
+) -> Dataset:
+    """Return records with missing cells imputed and doubtful ones repaired; see `Model.denoise`.
+
+    A dataset comes in blocks, and no block knows how many rows are before it. Where that matters the rows
+    have to be numbered: a column `row_column`, which `numbered` and `generate` make, and which is kept.
+    With it every record is that of `Model.denoise` of the whole table, to the bit, however the dataset is
+    cut, filtered or shuffled. Without it records are the same but for the last bits of floats, and
+    identifiers that are absent cannot be made: that is refused rather than made twice.
+
+    Args:
+        ds: Records in the model's columns; columns may be left out, text is.
+        bundle: Its directory here.
+        threshold: As `Model.denoise` takes it.
+        numbers: Likewise.
+        row_column: The column of row numbers, if `ds` has it; None: it has none.
+        concurrency: How many actors, or between how many and how many; None: up to the cluster's CPUs.
+        threads: Of each actor, which asks the cluster for as many CPUs.
+        shared: Workers read the bundle at the same path; else its files are sent to them.
+
+    Raises:
+        ClusterError: No cluster answers.
+        BundleError: The bundle is not there or broken.
+        RequestError: A parameter is out of its range.
+        RecordsError: The records' columns do not fit the model, as far as Ray knows them by now; else
+            reading the dataset fails with the same message.
+        UnsupportedError: The model cannot denoise.
+    """
+    return _applied(ds, bundle, Denoise(threshold, numbers), row_column, concurrency, threads, shared=shared)
+
+
+def encode(
+    ds: Dataset,
+    bundle: Path | str,
+    *,
+    row_column: str | None = ROW_COLUMN,
+    concurrency: Concurrency = None,
+    threads: int = 1,
+    shared: bool = False,
+) -> Dataset:
+    """Return the records with latent vectors appended, columns `latent_0` and so on; see `Model.encode`.
+
+    Columns that the model does not know are kept. For the arguments and what is raised see `denoise`.
+    """
+    return _applied(ds, bundle, Encode(), row_column, concurrency, threads, shared=shared)
+
+
+def score(
+    ds: Dataset,
+    bundle: Path | str,
+    *,
+    row_column: str | None = ROW_COLUMN,
+    concurrency: Concurrency = None,
+    threads: int = 1,
+    shared: bool = False,
+) -> Dataset:
+    """Return the records with columns `score` and, where the bundle can, `percentile` appended.
+
+    See `Model.score`. Columns that the model does not know are kept. For the arguments and what is raised
+    see `denoise`.
+    """
+    return _applied(ds, bundle, Score(), row_column, concurrency, threads, shared=shared)
+
+
+def _applied(
+    ds: Dataset,
+    bundle: Path | str,
+    operation: Operation,
+    row_column: str | None,
+    concurrency: Concurrency,
+    threads: int,
+    *,
+    shared: bool,
+) -> Dataset:
+    model, source = source_of(bundle, shared=shared)
+    model.joint.require(operation.name)
+    count = checked_integer("threads", threads, 1, 1024)
+    known = ds.schema(fetch_if_missing=False)
+    if known is not None and isinstance(known.base_schema, pa.Schema):
+        fit(model, operation, known.base_schema, row_column)
+    return _in_actors(
+        ds,
+        Applying,
+        (ray.put(source), operation, row_column, receipt_of(model, operation), count),
+        concurrency=concurrency,
+        threads=count,
+    )
+
+
+def _in_actors(
+    ds: Dataset,
+    work: type[Generating | Applying],
+    arguments: tuple[object, ...],
+    *,
+    concurrency: Concurrency,
+    threads: int,
+) -> Dataset:
+    """Return what actors make of a dataset, in its order.
+
+    An actor that dies is replaced, without an end; a task that outlived so many actors kills them.
+    """
+    made = ds.map_batches(
+        work,
+        fn_constructor_args=arguments,
+        batch_format="pyarrow",
+        batch_size=None,
+        num_cpus=threads,
+        concurrency=concurrency or (1, max(1, cpus() // threads)),
+        max_task_retries=_RETRIES,
+    )
+    made.context.execution_options.preserve_order = True
+    return made
