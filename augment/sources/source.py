@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.cli.facts import Facts
+    from augment.sources.facts import Facts
     from augment_proto.receipt import Receipt
 
 __all__ = [
@@ -192,11 +192,11 @@ def open_source(where: Where) -> Iterator[Source]:
     """
     # Each kind is imported alone: one needs onnxruntime, the other grpc.
     if where.server is None:
-        from augment.cli.local_source import LocalSource  # noqa: PLC0415
+        from augment.sources.local import LocalSource  # noqa: PLC0415
 
         yield LocalSource.open(where)
         return
-    from augment.cli.server_source import open_server_source  # noqa: PLC0415
+    from augment.sources.server import open_server_source  # noqa: PLC0415
 
     with open_server_source(where) as source:
         yield source

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from augment.cli.facts import ColumnFacts, Facts
-from augment.cli.sources import Generated
+from augment.sources.facts import ColumnFacts, Facts
+from augment.sources.source import Generated
 from augment_client import Client, tls_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.sources.source import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
     from augment_client import ModelInfo, RecordStream
 
 __all__ = ["ServerSource", "connected", "facts_of", "open_server_source"]
