@@ -19,6 +19,8 @@
     |  |- BundleVersionError            a newer format than this library reads
     |  `- BundleUnsafeError             external data, a path that leaves the directory, a link
     |- PublishError                     a bundle or file could not be written; earlier versions are whole
+    |- GateError                        a figure is beyond the limit that was set for it
+    |- StepError                        a step cannot go on: another run has its output, workers die
     |- TrainingError                    training cannot go on: divergence, no rows to learn from
     `- ExportError                      torch and onnxruntime disagree past the tolerance
 """
@@ -27,7 +29,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +43,7 @@ __all__ = [
     "ColumnNotFoundError",
     "DataFileError",
     "ExportError",
+    "GateError",
     "GraphError",
     "InvalidInputError",
     "ModelNotFoundError",
@@ -50,6 +53,7 @@ __all__ = [
     "RecordsError",
     "RequestError",
     "SchemaError",
+    "StepError",
     "TrainingError",
     "UnsupportedError",
     "VersionNotFoundError",
@@ -82,7 +86,21 @@ class Violation:
 
 
 class AugmentError(Exception):
-    """The root: catch this to catch all that this library raises on purpose."""
+    """The root: catch this to catch all that this library raises on purpose.
+
+    They cross processes whole: workers tell whoever gave them their work.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[AugmentError], args: tuple[object, ...], state: dict[str, object]) -> AugmentError:
+    """Return an error as it was, whatever its class is constructed of."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class InvalidInputError(AugmentError, ValueError):
@@ -203,6 +221,14 @@ class BundleUnsafeError(BundleError):
 
 class PublishError(AugmentError):
     """Writing failed (disk full, permission). What was there before is whole."""
+
+
+class GateError(AugmentError):
+    """A figure is beyond the limit that the caller set for it: what was made is not to be used."""
+
+
+class StepError(AugmentError):
+    """A step of a pipeline cannot go on now. What is made so far is kept; the same run goes on from it."""
 
 
 class TrainingError(AugmentError):

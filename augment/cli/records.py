@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from augment.cli.console import warn
-from augment.cli.sink import row_bytes
 from augment.data import read_table
 from augment.errors import RequestError
 from augment.sources.facts import reading_schema
+from augment.sources.sizes import row_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,6 +16,7 @@ from augment.sources.source import Asked, Generated
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
+    from augment.data import Codec
     from augment.sources.source import Denoised, Draws, Latents, Predictions, Records, Scores, Where
 
 __all__ = ["LocalSource", "bundle_path"]
@@ -33,6 +34,11 @@ class LocalSource:
     def open(cls, where: Where) -> LocalSource:
         """Open and verify the bundle."""
         return cls(Model.open(bundle_path(where), threads=where.threads))
+
+    @property
+    def codec(self) -> Codec:
+        """How its records are encoded."""
+        return self.model.codec
 
     @property
     def facts(self) -> Facts:

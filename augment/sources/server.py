@@ -16,6 +16,7 @@ from augment_client import Client, tls_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from augment.data import Codec
     from augment.sources.source import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
     from augment_client import ModelInfo, RecordStream
 
@@ -28,6 +29,7 @@ class ServerSource:
 
     client: Client
     facts: Facts
+    codec: Codec | None = None
 
     def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
         """Return synthetic records in result types, in constant memory."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from augment.data import Codec
     from augment.sources.facts import Facts
     from augment_proto.receipt import Receipt
 
@@ -136,6 +137,10 @@ class Source(Protocol):
     @property
     def facts(self) -> Facts:
         """What the model says of itself."""
+
+    @property
+    def codec(self) -> Codec | None:
+        """How its records are encoded; None: only the server knows."""
 
     def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
         """Return synthetic records in result types, in constant memory."""
