@@ -35,6 +35,7 @@ PROVENANCE = pa.schema(
 """The last columns of the output: whether a row is synthetic, of which model, by which seed; its number."""
 _GLANCE_ROWS = 16
 _ELSEWHERE = ("input", "output", "model", "models", "version", "server", "engine", "workers", "address")
+_TOLD_APART = ("part_rows",)  # as whole blocks
 _GATES = ("max_drift", "max_detection_auc")
 
 
@@ -59,7 +60,7 @@ class Plan:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that the rows follow from; where things are and who makes them is left out."""
-        return self.config.model_dump(mode="json", exclude={*_ELSEWHERE, *_GATES})
+        return self.config.model_dump(mode="json", exclude={*_ELSEWHERE, *_TOLD_APART, *_GATES})
 
     @property
     def identity(self) -> str:
