@@ -13,7 +13,7 @@ from augment.errors import DataFileError, RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["copied", "file_system", "files_at", "fingerprint", "is_url", "opened"]
+__all__ = ["copied", "file_system", "files_at", "fingerprint", "is_url", "is_within", "opened"]
 
 _SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
 
@@ -74,6 +74,17 @@ def fingerprint(path: str) -> str:
             return f"tag:{system.checksum(inner)}"
         with Path(path).open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Return whether a path is a directory or lies below it.
+
+    >>> is_within("s3://bucket/rows/out", "s3://bucket/rows"), is_within("rows-2", "rows")
+    (True, False)
+    """
+    if is_url(path) or is_url(directory):
+        return f"{path.rstrip('/')}/".startswith(f"{directory.rstrip('/')}/")
+    return Path(path).resolve().is_relative_to(Path(directory).resolve())
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from augment.scale.amounts import planned_draws
 from augment.scale.config import Denoise, Impute
 from augment.scale.inputs import InputFile, Reader, find_inputs
 from augment.scale.parts import Parts
+from augment.scale.places import is_within
 from augment.scale.processing import applied, generated
 from augment.sources.facts import reading_schema
 from augment.sources.source import Asked, Where
@@ -107,6 +108,7 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     facts = source.facts
     schema = reading_schema(facts)
     reader = Reader(schema, config.drop)
+    _check_apart(config)
     files = find_inputs(config.input, reader) if config.input is not None else ()
     _check_names(facts)
     repaired = isinstance(config.operations[0], Denoise | Impute)
@@ -117,6 +119,14 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     extras = _rehearsed(config, source, heads, draws)
     texts = _texts(heads, schema)
     return Plan(config, facts, parts, _output_schema(facts, schema, texts, extras), texts)
+
+
+def _check_apart(config: StepConfig) -> None:
+    """Refuse an output that the next run would read."""
+    for path in config.input or ():
+        if is_within(config.output, path):
+            rule = f"must lie outside of the input, {path}"
+            raise RequestError.of("output", rule, config.output, "Give another directory")
 
 
 def _check_names(facts: Facts) -> None:
