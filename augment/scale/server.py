@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerEngine"]
 
 _WORKERS = 4
+_RETRIES = 30  # about two minutes: a server that is replaced is back by then
 
 
 class ServerEngine:
@@ -55,7 +56,7 @@ class ServerEngine:
 def _made(makers: SimpleQueue[Maker], number: int) -> Made:
     """Make a part with a maker that is free, again and again while the server is away."""
     maker = makers.get()
-    patience = Patience()
+    patience = Patience(_RETRIES)
     try:
         while True:
             try:
