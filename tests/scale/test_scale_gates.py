@@ -29,14 +29,14 @@ def moved(tmp_path: Path) -> Path:
         None if value is None else "Chur" if n % 4 == 0 else value
         for n, value in enumerate(table["city"].to_pylist())
     ]
-    write_inputs(tmp_path / "in", table.set_column(city, "city", pa.array(new)))
-    return tmp_path
+    write_inputs(tmp_path / "moved" / "in", table.set_column(city, "city", pa.array(new)))
+    return tmp_path / "moved"
 
 
 def test_drift_is_told_column_by_column(root: Path, moved: Path, flat_dir: Path) -> None:
     """Rows of the training data's source are as far as chance makes them; others are further, and named."""
     near = plan_step(config_of(root, flat_dir, operations=MADE)).figures.drift
-    far = plan_step(config_of(moved, flat_dir, operations=MADE, output=str(moved / "b"))).figures.drift
+    far = plan_step(config_of(moved, flat_dir, operations=MADE)).figures.drift
     assert set(near) == {"age", "income", "city", "code", "member", "since", "day", "class"}
     assert all(each["distance"] < 2 * each["expected"] for each in near.values())
     assert far["age"]["distance"] > 3 * far["age"]["expected"]
