@@ -21,17 +21,22 @@ from augment.errors import BundleError, PublishError, RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["publish", "require_publishable"]
+__all__ = ["publish", "remedy_of", "require_publishable"]
 
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 _REMEDIES = {
-    errno.ENOSPC: "Free space on this disk, then publish again",
-    errno.EDQUOT: "Raise this user's quota, then publish again",
-    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then publish again",
+    errno.ENOSPC: "Free space on this disk, then do this again",
+    errno.EDQUOT: "Raise this user's quota, then do this again",
+    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then do this again",
     errno.EACCES: "Give this user the right to write there",
     errno.EPERM: "Give this user the right to write there",
-    errno.EROFS: "The file system is mounted read-only: publish elsewhere",
+    errno.EROFS: "The file system is mounted read-only: write elsewhere",
 }
+
+
+def remedy_of(exc: OSError, otherwise: str) -> str:
+    """Return what to do where something cannot be written; `otherwise` where that is not known."""
+    return _REMEDIES.get(exc.errno or 0, otherwise)
 
 
 def require_publishable(models_dir: Path | str) -> None:
@@ -48,7 +53,7 @@ def require_publishable(models_dir: Path | str) -> None:
         with TemporaryFile(dir=models_dir) as probe:
             probe.write(b"augment")
     except OSError as exc:
-        remedy = _REMEDIES.get(exc.errno or 0, "Give another directory to publish to")
+        remedy = remedy_of(exc, "Give another directory to publish to")
         raise PublishError(f"{models_dir} cannot be written to: {exc.strerror or exc}. {remedy}") from exc
 
 
@@ -137,5 +142,5 @@ def _sync_directory(path: Path) -> None:
 def _publish_error(model_dir: Path, exc: OSError) -> PublishError:
     """Return the error that says where, why and what to do."""
     where = exc.filename if isinstance(exc.filename, str) else str(model_dir)
-    remedy = _REMEDIES.get(exc.errno or 0, "Mend this, then publish again")
+    remedy = remedy_of(exc, "Mend this, then publish again")
     return PublishError(f"{where}: {exc.strerror or exc}. {remedy}; earlier versions are whole")

@@ -19,6 +19,7 @@ from augment.cli.commands.schema import schema
 from augment.cli.commands.score import score
 from augment.cli.commands.serve import serve
 from augment.cli.commands.sign import sign
+from augment.cli.commands.step import step
 from augment.cli.commands.train import train
 from augment.cli.guard import GuardedGroup
 
@@ -64,7 +65,7 @@ def _root(
 
     Reads and writes CSV, CSV.gz, Parquet and Arrow files.
 
-    Exit codes: 0 done, 1 unexpected failure, 2 bad input, 130 interrupted.
+    Exit codes: 0 done, 1 unexpected failure, 2 bad input, 3 a limit of a step's is passed, 130 interrupted.
     """
 
 
@@ -88,5 +89,6 @@ for _command in (
     score,
     predict,
     evaluate,
+    step,
 ):
     app.command(help=_help(_command.__doc__))(_command)

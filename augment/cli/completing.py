@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from augment.cli.facts import formats_of
 from augment.cli.records import read_records, warn_unseen
 from augment.cli.repair import counted_portions, joined_schema, with_texts
 from augment.cli.sink import check_output, write_batches
+from augment.sources.facts import formats_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from augment.cli.sources import Source, Unseen
+    from augment.sources.source import Source, Unseen
 
 __all__ = ["Completed", "complete_file"]
 

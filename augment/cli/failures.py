@@ -11,13 +11,21 @@ from rich.text import Text
 
 from augment.cli.console import stderr
 from augment.cli.extras import extra_of, missing_extra
-from augment.errors import AugmentError, ExportError, InvalidInputError, NotFoundError
+from augment.errors import (
+    AugmentError,
+    ExportError,
+    GateError,
+    InvalidInputError,
+    NotFoundError,
+    StepError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
     "BAD_INPUT",
+    "GATE",
     "INTERRUPTED",
     "UNEXPECTED",
     "Failure",
@@ -29,6 +37,7 @@ __all__ = [
 
 UNEXPECTED = 1
 BAD_INPUT = 2
+GATE = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -65,12 +74,18 @@ def failure_of(exc: BaseException) -> Failure:
     if isinstance(exc, KeyboardInterrupt):
         return Failure("interrupted; nothing half-written was left behind", INTERRUPTED)
     if isinstance(exc, AugmentError):
-        return Failure(_own(exc), UNEXPECTED if isinstance(exc, ExportError) else BAD_INPUT)
+        return Failure(_own(exc), _code_of(exc))
     if isinstance(exc, ModuleNotFoundError) and (extra := extra_of(exc)) is not None:
         return Failure(missing_extra(exc, extra), BAD_INPUT)
     return _from_server(exc) or Failure(
         f"unexpected {type(exc).__name__}: {exc}\n  remedy  see where with: augment --debug ...", UNEXPECTED
     )
+
+
+def _code_of(exc: AugmentError) -> int:
+    if isinstance(exc, GateError):
+        return GATE
+    return UNEXPECTED if isinstance(exc, ExportError | StepError) else BAD_INPUT
 
 
 def _own(exc: AugmentError) -> str:

@@ -14,7 +14,7 @@ from augment.errors import ModelNotFoundError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from augment.cli.facts import Facts
+    from augment.sources.facts import Facts
 
 __all__ = ["hosted", "print_facts", "print_models", "stored"]
 
@@ -46,7 +46,7 @@ def stored(models: Path) -> list[Entry]:
 
 def hosted(server: str) -> list[Entry]:
     """Return the newest version of each model that a server hosts."""
-    from augment.cli.server_source import connected  # noqa: PLC0415 - the client may not be installed
+    from augment.sources.server import connected  # noqa: PLC0415 - the client may not be installed
 
     with connected(server) as client:
         return [

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from augment.cli.console import warn
-from augment.cli.facts import reading_schema
-from augment.cli.sink import row_bytes
 from augment.data import read_table
 from augment.errors import RequestError
+from augment.sources.facts import reading_schema
+from augment.sources.sizes import row_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.cli.facts import Facts
-    from augment.cli.sources import Unseen
+    from augment.sources.facts import Facts
+    from augment.sources.source import Unseen
 
 __all__ = ["Given", "pick_rows", "portions", "read_records", "warn_unseen"]
 

@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from augment.cli.facts import formats_of
 from augment.cli.progress_rows import counted
 from augment.cli.records import portions, read_records, warn_unseen
 from augment.cli.sink import check_output, is_array, write_batches
+from augment.sources.facts import formats_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from augment.cli.facts import Facts
     from augment.cli.records import Given
-    from augment.cli.sources import Denoised, Source, Unseen
+    from augment.sources.facts import Facts
+    from augment.sources.source import Denoised, Source, Unseen
 
 __all__ = ["Repaired", "counted_portions", "joined_schema", "repair_file", "with_texts"]
 

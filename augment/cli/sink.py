@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 
 from augment.cli.csv_lines import csv_header, csv_lines
 from augment.errors import PublishError, RequestError
+from augment.sources.sizes import row_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["check_output", "is_array", "row_bytes", "write_batches", "write_bytes"]
+__all__ = ["check_output", "is_array", "write_batches", "write_bytes"]
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".arrow", ".feather", ".npz")
 _GROUP_BYTES = 16 << 20
 _MIN_GROUP_ROWS, _MAX_GROUP_ROWS = 1 << 10, 1 << 18
-_VARIABLE_BYTES = 32  # what a text is taken to need
 
 
 class _Writer(Protocol):
@@ -204,24 +204,6 @@ def group_rows(schema: pa.Schema) -> int:
     """Return how many rows of these columns take about 16 MiB: a power of two from 1,024 to 262,144."""
     fitting = max(1, _GROUP_BYTES // row_bytes(schema))
     return min(_MAX_GROUP_ROWS, max(_MIN_GROUP_ROWS, 1 << (fitting.bit_length() - 1)))
-
-
-def row_bytes(schema: pa.Schema) -> int:
-    """Return about how many bytes a row of these columns takes; at least 1."""
-    return max(1, sum(_cell_bytes(field.type) for field in schema))
-
-
-def _cell_bytes(kind: pa.DataType) -> int:
-    if isinstance(kind, pa.BaseExtensionType):
-        return _cell_bytes(kind.storage_type)
-    if pa.types.is_fixed_size_list(kind):
-        return int(kind.list_size) * _cell_bytes(kind.value_type)
-    if pa.types.is_dictionary(kind):
-        return _VARIABLE_BYTES
-    try:
-        return max(1, int(kind.bit_width) // 8)
-    except ValueError:  # a type of no fixed width
-        return _VARIABLE_BYTES
 
 
 def is_array(kind: pa.DataType) -> bool:

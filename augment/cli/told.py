@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from augment.cli.records import read_records, warn_unseen
 from augment.cli.repair import counted_portions
 from augment.cli.sink import check_output, write_batches
-from augment.cli.sources import open_source
+from augment.sources.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.cli.sources import Source, Unseen, Where
+    from augment.sources.source import Source, Unseen, Where
 
 __all__ = ["tell_file"]
 

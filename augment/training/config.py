@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from augment.broken_settings import violations_of
 from augment.errors import RequestError
-from augment.training.broken_settings import violations_of
 
 __all__ = [
     "AutoencoderConfig",

@@ -22,13 +22,27 @@ DEFAULT_TIMEOUT_S = 60.0
 
 _MAX_ANSWER_BYTES = 256 * 2**20
 
-# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come.
+# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. Not of
+# streams: one that gRPC sends again after the server was killed never gets its first message, and waits
+# for ever (grpc 1.85). These are taken up by the client itself, see `patience`.
+_UNARY = (
+    "GetServerInfo",
+    "ListModels",
+    "GetModel",
+    "Interpolate",
+    "Denoise",
+    "Encode",
+    "Decode",
+    "Reconstruct",
+    "Score",
+    "Predict",
+)
 _SERVICE_CONFIG = {
     # A name that resolves to several servers, as a headless service does, is called in turn.
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
-            "name": [{"service": SERVICE}],
+            "name": [{"service": SERVICE, "method": method} for method in _UNARY],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",

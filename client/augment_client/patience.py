@@ -18,9 +18,10 @@ from augment_proto.reasons import Reason
 
 __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
 
-DEFAULT_RETRIES = 8
+DEFAULT_RETRIES = 10
 MAX_RETRIES = 1_000
 _FIRST_S, _LONGEST_S = 0.1, 5.0
+_OPENINGS = 3
 _LONGEST_TOLD_S = 60.0
 
 
@@ -29,8 +30,9 @@ class Patience:
     """Counts attempts in a row that brought nothing: exponential waits, half of each by chance.
 
     Attributes:
-        retries: How many there may be; by default they take 8 to 17 seconds in all.
-        replicas: How many servers there are: a stream that has not begun is tried once at each, at once.
+        retries: How many there may be; by default they take 13 to 26 seconds in all.
+        replicas: How many servers there are: a stream that has not begun is tried once at each, at once; then
+            three times more, in about half a second.
         failed: How many attempts there were.
     """
 
@@ -53,10 +55,7 @@ class Patience:
             ClientError: `error` itself, where another attempt would not help.
         """
         if not began:
-            if not isinstance(error, UnavailableError | OverloadedError) or self.failed >= self.replicas - 1:
-                raise error
-            self.failed += 1
-            return 0.0
+            return self._before_it_began(error)
         if not _is_broken(error) or self.failed >= self.retries:
             raise error
         if isinstance(error, QuotaExceededError | OverloadedError) and error.retry_after_s is not None:
@@ -65,6 +64,16 @@ class Patience:
         longest = min(_LONGEST_S, _FIRST_S * 2.0**self.failed)
         self.failed += 1
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    def _before_it_began(self, error: ClientError) -> float:
+        again = self.failed - (self.replicas - 1)
+        gone = isinstance(error, UnavailableError)
+        if again >= (min(_OPENINGS, self.retries) if gone else 0) or not (
+            gone or isinstance(error, OverloadedError)
+        ):
+            raise error
+        self.failed += 1
+        return 0.0 if again < 0 else _FIRST_S * 2.0**again * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _is_broken(error: ClientError) -> bool:

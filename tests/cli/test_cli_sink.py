@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augment.cli.csv_lines import csv_header, csv_lines
-from augment.cli.sink import check_output, group_rows, row_bytes, write_batches, write_bytes
+from augment.cli.sink import check_output, group_rows, write_batches, write_bytes
 from augment.data import detect_schema, read_table, write_table
 from augment.errors import PublishError, RequestError
+from augment.sources.sizes import row_bytes
 from tests.records import every_kind
 
 if TYPE_CHECKING:

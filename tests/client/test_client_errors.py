@@ -67,6 +67,8 @@ CLASSES: dict[type[Exception], type[ClientError]] = {
     errors.PublishError: ServerError,
     errors.NothingLearntError: ServerError,
     errors.TrainingError: ServerError,
+    errors.GateError: ServerError,
+    errors.StepError: ServerError,
     errors.ExportError: ServerError,
     errors.NotFoundError: ServerError,
     errors.AugmentError: ServerError,

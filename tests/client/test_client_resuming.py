@@ -3,6 +3,9 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -69,6 +72,27 @@ async def test_an_asynchronous_stream_outlives_its_server(mortal: MortalServer, 
         mortal.kill()
         batches += [batch async for batch in stream]
         assert pa.Table.from_batches(batches).equals(unbroken)
+
+
+def test_streams_that_wait_for_their_first_rows_do_not_wait_for_ever(mortal: MortalServer) -> None:
+    """Killed before it answered: the calls that waited fail or go on, and the next ones are answered."""
+    mortal.wait()
+
+    def asked(client: Client) -> int:
+        try:
+            return int(client.generate("flat", 2_000, seed=5, conditions=["age > 30"]).num_rows)
+        except UnavailableError:
+            return 0
+
+    with ThreadPoolExecutor(4) as pool, ExitStack() as stack:
+        clients = [stack.enter_context(Client(mortal.target)) for _ in range(4)]
+        assert clients[0].model("flat").version == 1
+        running = [pool.submit(asked, client) for client in clients]
+        time.sleep(0.2)
+        mortal.kill()
+        assert {each.result(60) for each in running} <= {0, 2_000}
+        mortal.wait()
+        assert [asked(client) for client in clients] == [2_000] * 4
 
 
 def test_denoising_outlives_the_server(mortal: MortalServer, flat: Model, unbroken: pa.Table) -> None:

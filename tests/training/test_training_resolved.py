@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from augment.bundle import open_bundle
 from augment.cli.listing import print_facts
-from augment.cli.local_source import LocalSource
 from augment.data import detect_schema
 from augment.runtime import Model
+from augment.sources.local import LocalSource
 from augment.training import TrainConfig, build_bundle, load_config
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def denoise(  # noqa: PLR0913, PLR0917 - a command's options
     from augment.cli.completing import complete_file  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.repair import repair_file  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.sink import check_output  # noqa: PLC0415
-    from augment.cli.sources import Where, open_source  # noqa: PLC0415
+    from augment.sources.source import Where, open_source  # noqa: PLC0415
 
     check_output(out)
     if changes is not None:

@@ -80,10 +80,10 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options
       augment generate adult --rows 1000 --balance income --steps 8 --out even.csv
       augment generate models/adult/3 --rows 500 --offset 1000 --seed 7 --out more.arrow
     """
-    from augment.cli.facts import formats_of  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.progress_rows import counted  # noqa: PLC0415
     from augment.cli.sink import check_output, write_batches  # noqa: PLC0415
-    from augment.cli.sources import Asked, Where, open_source  # noqa: PLC0415
+    from augment.sources.facts import formats_of  # noqa: PLC0415 - help must not wait for imports
+    from augment.sources.source import Asked, Where, open_source  # noqa: PLC0415
 
     check_output(out)
     with open_source(Where(name, models, server, version, threads)) as source:

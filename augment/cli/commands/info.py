@@ -33,7 +33,7 @@ def info(
       augment info adult --server localhost:50051 --json
     """
     from augment.cli import listing  # noqa: PLC0415 - help must not wait for imports
-    from augment.cli.sources import Where, open_source  # noqa: PLC0415
+    from augment.sources.source import Where, open_source  # noqa: PLC0415
 
     if name is None:
         listing.print_models(listing.hosted(server) if server else listing.stored(models), as_json=as_json)

@@ -56,10 +56,10 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a command's options
       augment interpolate adult adult.csv --from 0 --to 7 --steps 8 --out path.csv
       augment interpolate digits digits.parquet --from 3 --to 8 --from 1 --to 7 --out paths.parquet
     """
-    from augment.cli.facts import formats_of  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.records import pick_rows, read_records, warn_unseen  # noqa: PLC0415
     from augment.cli.sink import check_output, write_batches  # noqa: PLC0415
-    from augment.cli.sources import Where, open_source  # noqa: PLC0415
+    from augment.sources.facts import formats_of  # noqa: PLC0415 - help must not wait for imports
+    from augment.sources.source import Where, open_source  # noqa: PLC0415
 
     check_output(out)
     with open_source(Where(name, models, server, version, threads)) as source:

@@ -28,8 +28,8 @@ def predict(
       augment predict adult adult.csv --out predicted.parquet
       augment predict adult adult.csv --out predicted.csv --server localhost:50051
     """
-    from augment.cli.sources import Where  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.told import tell_file  # noqa: PLC0415
+    from augment.sources.source import Where  # noqa: PLC0415 - help must not wait for imports
 
     written, first = tell_file(
         Where(name, models, server, version, threads),

@@ -28,8 +28,8 @@ def score(
       augment score adult adult.csv --out scores.parquet
       augment score adult adult.csv --out scores.csv --server localhost:50051
     """
-    from augment.cli.sources import Where  # noqa: PLC0415 - help must not wait for imports
     from augment.cli.told import tell_file  # noqa: PLC0415
+    from augment.sources.source import Where  # noqa: PLC0415 - help must not wait for imports
 
     written, _ = tell_file(
         Where(name, models, server, version, threads),

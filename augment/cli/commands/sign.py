@@ -31,8 +31,8 @@ def sign(
       python -m augment_server --models models/ --trusted-keys publisher.pub.pem
     """
     from augment.bundle.signing import new_key, sign_bundle  # noqa: PLC0415 - help must not wait for imports
-    from augment.cli.local_source import bundle_path  # noqa: PLC0415
-    from augment.cli.sources import Where  # noqa: PLC0415
+    from augment.sources.local import bundle_path  # noqa: PLC0415
+    from augment.sources.source import Where  # noqa: PLC0415
 
     path = bundle_path(Where(name, models, None, version))
     if not key.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
@@ -37,9 +37,16 @@ def _violation(error: dict[str, Any], settings: type[BaseModel]) -> Violation:
     if error["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
         return Violation(field, f"must be one of {', '.join(choices)}", shorten(given), meant(given, choices))
+    if error["type"].startswith("union_tag"):
+        return _kind(field, error)
     if error["type"] == "too_short":
         return Violation(field, "must not be empty", shorten(given))
+    if error["type"] == "missing":
+        return Violation(field, "must be given", "nothing")
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
+    if not loc and error["type"] == "value_error" and isinstance(given, dict):  # it begins with the setting
+        field, _, message = message.partition(" ")
+        given = given.get(field)
     rule = re.sub(r"^be ", "must be ", message)
     rule = rule if re.search(r"\bmust\b", rule) else f"is not valid: {rule}"
     return Violation(field, rule, shorten(given))
@@ -54,14 +61,30 @@ def _unknown(loc: Sequence[int | str], settings: type[BaseModel]) -> Violation:
     return Violation(_field(loc), "must be the name of a setting", shorten(name), remedy)
 
 
+def _kind(field: str, error: dict[str, Any]) -> Violation:
+    """Return what to tell of one of several kinds of settings that does not say which, or names none."""
+    key, tag = error["ctx"]["discriminator"].strip("'"), error["ctx"].get("tag")
+    kinds = re.findall(r"'([^']*)'", str(error["ctx"].get("expected_tags", "")))
+    rule = f"must be one of {', '.join(kinds)}" if kinds else "must say which kind it is"
+    return Violation(f"{field}.{key}", rule, shorten(tag), meant(tag, kinds) if tag else "")
+
+
 def _names(path: Sequence[int | str], settings: type[BaseModel]) -> list[str]:
-    """Return the names of the settings below a path."""
-    found = settings
+    """Return the names of the settings below a path; of several kinds, one that the path names."""
+    found = [settings]
     for part in path:
-        inner = found.model_fields[str(part)].annotation if str(part) in found.model_fields else None
-        options = [inner, *getattr(inner, "__args__", ())]
-        found = next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), found)
-    return list(found.model_fields)
+        fields = [one.model_fields[str(part)] for one in found if str(part) in one.model_fields]
+        inner = _models(fields[0].annotation) if fields else []
+        named = [one for one in found if any(field.default == part for field in one.model_fields.values())]
+        found = inner or named or found
+    return list(found[0].model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings that an annotation is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
 def _field(loc: Sequence[int | str]) -> str:

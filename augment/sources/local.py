@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from augment.bundle import find_bundle
-from augment.cli.facts import ColumnFacts, Facts
-from augment.cli.sources import Asked, Generated
 from augment.data import parse_balance, parse_condition
 from augment.runtime import Model
+from augment.sources.facts import ColumnFacts, Facts
+from augment.sources.source import Asked, Generated
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from augment.cli.sources import Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.data import Codec
+    from augment.sources.source import Denoised, Draws, Latents, Predictions, Records, Scores, Where
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -33,6 +34,11 @@ class LocalSource:
     def open(cls, where: Where) -> LocalSource:
         """Open and verify the bundle."""
         return cls(Model.open(bundle_path(where), threads=where.threads))
+
+    @property
+    def codec(self) -> Codec:
+        """How its records are encoded."""
+        return self.model.codec
 
     @property
     def facts(self) -> Facts:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.cli.facts import Facts
+    from augment.data import Codec
+    from augment.sources.facts import Facts
     from augment_proto.receipt import Receipt
 
 __all__ = [
@@ -137,6 +138,10 @@ class Source(Protocol):
     def facts(self) -> Facts:
         """What the model says of itself."""
 
+    @property
+    def codec(self) -> Codec | None:
+        """How its records are encoded; None: only the server knows."""
+
     def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
         """Return synthetic records in result types, in constant memory."""
 
@@ -192,11 +197,11 @@ def open_source(where: Where) -> Iterator[Source]:
     """
     # Each kind is imported alone: one needs onnxruntime, the other grpc.
     if where.server is None:
-        from augment.cli.local_source import LocalSource  # noqa: PLC0415
+        from augment.sources.local import LocalSource  # noqa: PLC0415
 
         yield LocalSource.open(where)
         return
-    from augment.cli.server_source import open_server_source  # noqa: PLC0415
+    from augment.sources.server import open_server_source  # noqa: PLC0415
 
     with open_server_source(where) as source:
         yield source

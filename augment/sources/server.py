@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from augment.cli.facts import ColumnFacts, Facts
-from augment.cli.sources import Generated
+from augment.sources.facts import ColumnFacts, Facts
+from augment.sources.source import Generated
 from augment_client import Client, tls_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from augment.cli.sources import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.data import Codec
+    from augment.sources.source import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
     from augment_client import ModelInfo, RecordStream
 
 __all__ = ["ServerSource", "connected", "facts_of", "open_server_source"]
@@ -28,6 +29,7 @@ class ServerSource:
 
     client: Client
     facts: Facts
+    codec: Codec | None = None
 
     def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
         """Return synthetic records in result types, in constant memory."""

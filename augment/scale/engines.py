@@ -1,0 +1,47 @@
+"""Who makes the parts. Each part may be made by anybody, in any order, twice too: it comes out the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from augment.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from augment.scale.config import StepConfig
+    from augment.scale.making import Made
+    from augment.scale.plan import Plan
+
+__all__ = ["Engine", "engine_of"]
+
+
+class Engine(Protocol):
+    """Makes parts; `augment.scale.making.open_maker` does it in one worker."""
+
+    def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+        """Have the parts of these numbers in their places, and tell of each as it is there, in any order.
+
+        Numbers are taken as they are needed: they may be many millions.
+
+        Raises:
+            AugmentError: One cannot be made; no more are begun then.
+        """
+
+
+def engine_of(config: StepConfig) -> Engine:
+    """Return the engine that a step names.
+
+    Raises:
+        RequestError: It is not there.
+    """
+    match config.engine:
+        case "local":
+            from augment.scale.local import LocalEngine  # noqa: PLC0415 - each engine needs other packages
+
+            return LocalEngine(config.workers)
+        case "server":
+            from augment.scale.server import ServerEngine  # noqa: PLC0415
+
+            return ServerEngine(config.workers)
+    raise RequestError.of("engine", "must be one of local, server", config.engine)

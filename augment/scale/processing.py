@@ -1,0 +1,139 @@
+"""What a step's operations do to one part's records. The same for a bundle here and for a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from augment.errors import StepError, UnsupportedError
+from augment.scale.config import Augment, Denoise, Encode, Impute, Score
+from augment_proto.receipt import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from augment.scale.config import Operation
+    from augment.sources.source import Asked, Denoised, Generated, Latents, Scores
+
+__all__ = ["Answers", "Records", "applied", "generated", "require_digest"]
+
+
+class Answers(Protocol):
+    """What a step asks of a model; see `augment.sources.source.Source`."""
+
+    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+        """Return synthetic records."""
+
+    def denoise(
+        self, table: pa.Table, *, threshold: float | None, numbers: str | None, first_row: int
+    ) -> Denoised:
+        """Return repaired records."""
+
+    def encode(self, table: pa.Table) -> Latents:
+        """Return latent vectors."""
+
+    def score(self, table: pa.Table) -> Scores:
+        """Return how unusual records are."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a part on their way through the operations.
+
+    Attributes:
+        table: In the model's result types.
+        extras: Columns that were appended to them.
+        kept: Which rows stay, booleans; None: all. They are dropped in the end: what becomes of a row must
+            not depend on how many before it went.
+    """
+
+    table: pa.Table
+    extras: dict[str, pa.ChunkedArray] = field(default_factory=dict)
+    kept: pa.ChunkedArray | None = None
+
+    def appended(self, table: pa.Table) -> Records:
+        """Return the records with more columns, with underscores before names that are taken."""
+        taken = self.table.column_names
+        named = {_free(name, taken): table[name] for name in table.column_names}
+        return replace(self, extras=self.extras | named)
+
+
+def generated(
+    source: Answers, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
+) -> tuple[pa.Table, Receipt]:
+    """Return synthetic records as one table, and what they are made by."""
+    made = source.generate(rows, seed=seed, offset=offset, sampler=sampler, asked=asked)
+    return pa.concat_tables(made.tables).unify_dictionaries(), made.receipt
+
+
+def applied(
+    source: Answers, operations: Iterable[Operation], table: pa.Table, *, digest: str, first_row: int
+) -> Records:
+    """Return records after operations other than `augment`.
+
+    Args:
+        source: The model.
+        operations: In their order.
+        table: The records.
+        digest: Of the model that must answer.
+        first_row: The number or address of the first record.
+
+    Raises:
+        RecordsError: The records do not fit the model.
+        UnsupportedError: The model cannot do one of them.
+        StepError: Another model answers.
+    """
+    records = Records(table)
+    for operation in operations:
+        match operation:
+            case Denoise() | Impute():
+                made = source.denoise(
+                    records.table,
+                    threshold=operation.threshold,
+                    numbers=operation.numbers,
+                    first_row=first_row,
+                )
+                require_digest(made.records, digest)
+                records = replace(records, table=made.records)
+            case Encode():
+                latent = source.encode(records.table).latent
+                require_digest(latent, digest)
+                records = records.appended(latent)
+            case Score():
+                scores = source.score(records.table).scores
+                require_digest(scores, digest)
+                records = replace(records.appended(scores), kept=_kept(scores, operation))
+            case Augment():
+                continue
+    return records
+
+
+def require_digest(table: pa.Table, digest: str) -> None:
+    """Refuse what another model made.
+
+    Raises:
+        StepError: The table's receipt, if it has one, tells another digest.
+    """
+    receipt = Receipt.of(table.schema)
+    if receipt is not None and receipt.digest != digest:
+        raise StepError(
+            f"the model must stay the same while the step runs: it was {digest[:12]}, "
+            f"and {receipt.digest[:12]} answers. Run the step again with --overwrite for the new one"
+        )
+
+
+def _kept(scores: pa.Table, operation: Score) -> pa.ChunkedArray | None:
+    if operation.max_percentile is None:
+        return None
+    if "percentile" not in scores.column_names:
+        raise UnsupportedError(
+            "max_percentile needs a bundle that holds the scores' quantiles: train it again with this version"
+        )
+    return pc.less_equal(scores["percentile"], operation.max_percentile)
+
+
+def _free(name: str, taken: list[str]) -> str:
+    return _free(f"_{name}", taken) if name in taken else name

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from augment.errors import RequestError, StepError
+from augment.scale.local import LocalEngine
+from augment.scale.making import open_maker
+from augment.scale.run import plan_step, run_step
+from augment.scale.stores import LocalStore
+from tests.scale.steps import config_of, manifest_of, parts_of, rows_of
+from tests.server.running import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from augment.scale.config import StepConfig
+    from augment.scale.making import Made
+    from augment.scale.plan import Plan
+
+CONDITIONED = (
+    {"do": "impute"},
+    {"do": "augment", "rows": 6_000, "conditions": ["age > 30"]},
+    {"do": "score"},
+)
+
+
+class Started:
+    """`augment step` in a process of its own."""
+
+    def __init__(self, config: StepConfig, place: Path) -> None:
+        file = place / "step.yaml"
+        file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+        command = [sys.executable, "-c", "from augment.cli import main; main()", "step", str(file)]
+        self.process = subprocess.Popen(  # noqa: S603 - our own command
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; returns exit code and output."""
+        told, _ = self.process.communicate(timeout=120)
+        return self.process.returncode, told
+
+
+def test_the_second_run_does_nothing(root: Path, flat_dir: Path) -> None:
+    """Nothing is made or written; the outcome is the same."""
+    first = run_step(config_of(root, flat_dir))
+    before = {file: file.stat().st_mtime_ns for file in (root / "out").iterdir() if file.name != "_lock"}
+    second = run_step(config_of(root, flat_dir), engine=Nobody())
+    assert (first.made, second.made) == (6, 0)
+    assert second.manifest == first.manifest
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    assert plan_step(config_of(root, flat_dir)).done
+
+
+def test_missing_parts_alone_are_made(root: Path, flat_dir: Path) -> None:
+    """A part that is gone is made again, the same to the byte; the others are not touched."""
+    run_step(config_of(root, flat_dir))
+    before, manifest = parts_of(root / "out"), (root / "out" / "_manifest.json").read_bytes()
+    (root / "out" / "synthetic-00000001.parquet").unlink()
+    assert not plan_step(config_of(root, flat_dir)).done
+    assert run_step(config_of(root, flat_dir)).made == 1
+    assert parts_of(root / "out") == before
+    assert (root / "out" / "_manifest.json").read_bytes() == manifest
+
+
+def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Path) -> None:
+    """Each run goes on where the one before was killed (kill -9), with one process and with two."""
+    config = config_of(root, flat_dir, operations=CONDITIONED)
+    run_step(config_of(root, flat_dir, operations=CONDITIONED, output=str(root / "whole")))
+    output = root / "out"
+    kept: dict[str, int] = {}
+    for count in (0, 2, 5, 8):
+        workers = 1 + count % 2
+        started = Started(config.model_copy(update={"workers": workers}), root)
+        wait_for(
+            lambda count=count: len(parts_of(output)) >= count and (output / "_run.json").exists(), started
+        )
+        started.process.send_signal(signal.SIGKILL)
+        started.end()
+        for name, written in kept.items():
+            assert (output / name).stat().st_mtime_ns == written, "a part was made twice"
+        kept = {file.name: file.stat().st_mtime_ns for file in output.glob("*.parquet")}
+    assert not (output / "_manifest.json").exists()
+    assert run_step(config).made == 14 - len(kept)
+    assert parts_of(output) == parts_of(root / "whole")
+    assert (output / "_manifest.json").read_bytes() == (root / "whole" / "_manifest.json").read_bytes()
+    assert sorted(file.name for file in output.iterdir()) == sorted(
+        file.name for file in (root / "whole").iterdir()
+    )
+
+
+def test_a_worker_that_dies_is_replaced(root: Path, flat_dir: Path) -> None:
+    """A process that is killed costs nothing but its time."""
+    import multiprocessing  # noqa: PLC0415 - here alone
+    import os  # noqa: PLC0415
+
+    config = config_of(root, flat_dir, operations=CONDITIONED)
+    run_step(config.model_copy(update={"output": str(root / "whole")}))
+
+    class Killing(LocalEngine):
+        def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+            for place, made in enumerate(super().run(plan, numbers)):
+                if place == 0:
+                    os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+                yield made
+
+    run_step(config, engine=Killing(2))
+    assert parts_of(root / "out") == parts_of(root / "whole")
+    assert multiprocessing.active_children() == []
+
+
+def test_two_runs_at_once_do_not_mix(root: Path, flat_dir: Path) -> None:
+    """One of them is told who holds the output; what comes is what one alone makes."""
+    config = config_of(root, flat_dir)
+    with LocalStore(root / "out").held(), pytest.raises(StepError, match=r'held by \{"pid": \d+'):
+        run_step(config)
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    both = [Started(config, root / "a"), Started(config, root / "b")]
+    ended = [each.end() for each in both]
+    assert 0 in {code for code, _ in ended}
+    for code, told in ended:
+        assert code == 0 or (code == 1 and "must be one run's at a time" in told), told
+    run_step(config.model_copy(update={"output": str(root / "alone")}))
+    assert parts_of(root / "out") == parts_of(root / "alone")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 8}, "config.seed"),
+        ({"operations": ({"do": "augment", "rows": 1_500},)}, "config.operations"),
+        ({"part_rows": 1_024}, "part_rows"),
+    ],
+)
+def test_another_step_is_refused_unless_asked_to_overwrite(
+    change: dict[str, Any], named: str, root: Path, flat_dir: Path
+) -> None:
+    """The output of another configuration stays as it is; `overwrite` removes it first."""
+    run_step(config_of(root, flat_dir))
+    before = parts_of(root / "out")
+    for act in (run_step, plan_step):
+        with pytest.raises(RequestError, match=f"output must be of this model, .*{re.escape(named)}"):
+            act(config_of(root, flat_dir, **change))
+    assert parts_of(root / "out") == before
+    run_step(config_of(root, flat_dir, **change), overwrite=True)
+    assert parts_of(root / "out") != before
+    assert plan_step(config_of(root, flat_dir, **change)).done
+
+
+def test_a_changed_input_is_refused_and_a_moved_one_is_not(root: Path, flat_dir: Path) -> None:
+    """What counts is the content of the files, not where or when."""
+    run_step(config_of(root, flat_dir))
+    (root / "in").rename(root / "moved")
+    assert run_step(config_of(root, flat_dir, input=str(root / "moved"))).made == 0
+    (root / "moved" / "1.parquet").unlink()
+    with pytest.raises(RequestError, match="inputs"):
+        run_step(config_of(root, flat_dir, input=str(root / "moved")))
+
+
+def test_engine_and_place_may_change(root: Path, flat_dir: Path) -> None:
+    """Who makes the rows is no part of what they are: another engine goes on where one stopped."""
+    run_step(config_of(root, flat_dir))
+    (root / "out" / "real-00000000.parquet").unlink()
+    assert run_step(config_of(root, flat_dir, workers=2)).made == 1
+
+
+def test_parts_of_another_run_are_never_taken(root: Path, flat_dir: Path) -> None:
+    """Each part says which run it is of, where nobody can hold the output."""
+    run_step(config_of(root, flat_dir))
+    other = config_of(root, flat_dir, seed=8, output=str(root / "other"))
+    run_step(other)
+    name = "synthetic-00000000.parquet"
+    (root / "other" / "_manifest.json").unlink()
+    (root / "other" / name).write_bytes((root / "out" / name).read_bytes())
+    with pytest.raises(StepError, match=f"{name} must be of this run"):
+        run_step(other)
+
+
+def test_one_part_alone_is_the_same(root: Path, flat_dir: Path) -> None:
+    """A part is a pure function of the plan and its number: what an engine elsewhere builds on."""
+    run_step(config_of(root, flat_dir))
+    elsewhere = config_of(root, flat_dir, output=str(root / "elsewhere"))
+    (root / "elsewhere").mkdir()
+    plan = plan_step(elsewhere).plan
+    with open_maker(plan, threads=2) as maker:
+        made = maker.make(3)
+    (listed,) = [each for each in manifest_of(root / "out")["parts"] if each["sha256"] == made.sha256]
+    assert listed["name"] == plan.parts[3].name
+    assert json.dumps(listed["rows"]) == str(made.rows)
+    assert rows_of(root / "elsewhere").num_rows == made.rows
+
+
+class Nobody:
+    """An engine that must not be asked."""
+
+    def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+        """Fail."""
+        raise AssertionError(plan, numbers)
+
+
+def wait_for(reached: Any, started: Started) -> None:
+    """Wait until something is so, while a run goes on."""
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert started.process.poll() is None, started.end()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

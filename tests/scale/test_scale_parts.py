@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augment.scale.amounts import filled_up
+from augment.scale.drift import total_variation
+from augment.scale.inputs import InputFile
+from augment.scale.parts import Draw, Parts, RealPart, SyntheticPart
+
+COUNTS = st.lists(st.integers(1, 5_000), max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(COUNTS, COUNTS, st.integers(1, 2_000))
+def test_each_row_is_in_one_part(files: list[int], draws: list[int], size: int) -> None:
+    """The parts are the rows of each file, then of each request, without a gap, under names in order."""
+    starts = [0, *accumulate(files)]
+    offsets = [0, *accumulate(draws)]
+    inputs = [InputFile(f"{n}", rows, starts[n], "", is_parquet=True) for n, rows in enumerate(files)]
+    requests = [Draw(0, offsets[number], rows) for number, rows in enumerate(draws)]
+    parts = Parts(tuple(inputs), tuple(requests), size)
+    listed = list(parts)
+    assert len(listed) == len(parts)
+    assert [part.number for part in listed] == list(range(len(parts)))
+    given_rows = [
+        row
+        for part in listed
+        if isinstance(part, RealPart)
+        for row in range(part.first_row, part.first_row + part.rows)
+    ]
+    made_rows = [
+        row
+        for part in listed
+        if isinstance(part, SyntheticPart)
+        for row in range(part.first_row, part.first_row + part.rows)
+    ]
+    assert given_rows == list(range(sum(files)))
+    assert made_rows == list(range(sum(draws)))
+    assert all(1 <= part.rows <= size for part in listed)
+    for part in listed[: len(parts.given)]:
+        assert isinstance(part, RealPart)
+        assert inputs[part.file].first_row + part.start == part.first_row
+        assert part.start % size == 0
+    names = [part.name for part in listed]
+    assert names == sorted(names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_hundred_billion_rows_are_a_formula() -> None:
+    """Nothing is listed, however many parts there are."""
+    parts = Parts((), (Draw(0, 0, 10**11),), 65_536)
+    assert len(parts) == 1_525_879
+    last = parts[len(parts) - 1]
+    assert last.first_row + last.rows == 10**11
+    with pytest.raises(IndexError):
+        parts[len(parts)]
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1), st.integers(1, 1_000), min_size=1),
+    st.integers(0, 5_000),
+)
+def test_classes_are_filled_up_evenly(counts: dict[str, int], added: int) -> None:
+    """All rows asked for are added; nobody gets one while a rarer class has fewer."""
+    more = filled_up(counts, added)
+    assert sum(more.values()) == added
+    after = {each: count + more.get(each, 0) for each, count in counts.items()}
+    if more:
+        assert max(after[each] for each in more) - min(after.values()) <= 1
+    even = filled_up(counts, None)
+    assert {count + even.get(each, 0) for each, count in counts.items()} == {max(counts.values())}
+
+
+def test_chance_alone_makes_about_what_is_expected_of_it() -> None:
+    """Two samples of one source are as far from each other as the formula says; one of another is further."""
+    generator = np.random.default_rng(1)
+    shares = generator.dirichlet(np.ones(40))
+    far = []
+    for _ in range(50):
+        here, learnt = generator.multinomial(2_000, shares), generator.multinomial(5_000, shares)
+        distance, expected = total_variation(here, learnt)
+        far.append(distance / expected)
+    assert 0.9 < np.mean(far) < 1.1
+    other = generator.multinomial(2_000, generator.dirichlet(np.ones(40)))
+    distance, expected = total_variation(other, generator.multinomial(5_000, shares))
+    assert distance > 5 * expected
