@@ -125,7 +125,8 @@ class SyntheticDataset(IterableDataset[Any]):
         self._transform = transform
         self._prefetch = checked_integer("prefetch", prefetch, 1, _MAX_PREFETCH)
         # What this process and its workers must agree on, those included that outlive an epoch.
-        self._shared = torch.tensor([0, checked_version(version), 0], dtype=torch.int64).share_memory_()
+        self._shared = torch.tensor([0, checked_version(version), 0], dtype=torch.int64)
+        self._shared.share_memory_()  # type: ignore[no-untyped-call] # torch gives it no types
         self._begun: State | None = None
         self._resumed: State | None = None
         self._conformed: pa.Table | None = None

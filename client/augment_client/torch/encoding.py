@@ -127,7 +127,8 @@ def _codes(cells: Any, levels: tuple[str, ...]) -> np.ndarray[Any, Any]:
         [places.get(_text(value), _MISSING) for value in encoded.dictionary.to_pylist()], np.int64
     )
     indices = _numbers(encoded.indices.fill_null(len(codes)))
-    return np.append(codes, np.int64(_MISSING))[indices]
+    found: np.ndarray[Any, Any] = np.append(codes, np.int64(_MISSING))[indices]
+    return found
 
 
 def _text(value: object) -> str:
