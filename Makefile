@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 DATA ?=
 TARGET ?=
 PEERS := .venv-peers
+ORCHESTRATORS := .venv-orchestrators
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
@@ -16,7 +17,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak fuzz clean
+.PHONY: help install demo test test-slow test-orchestrators check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak fuzz clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -53,6 +54,17 @@ test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite with branch co
 
 test-slow: $(VENV)/.developed ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# Prefect has an environment of its own: it brings dozens of packages. The rest is that of the tests.
+$(ORCHESTRATORS)/.installed: $(VENV)/.developed
+	$(PYTHON) -m venv $(ORCHESTRATORS)
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+	  > "$$($(ORCHESTRATORS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tests.pth"
+	$(ORCHESTRATORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group orchestrators
+	@touch $@
+
+test-orchestrators: $(ORCHESTRATORS)/.installed ## Run the pipelines of examples/orchestrators with Prefect itself
+	$(ORCHESTRATORS)/bin/python -m pytest tests/examples/test_examples_orchestrators.py $(PYTEST_ARGS)
 
 check: $(VENV)/.developed $(VENV)/.generates ## Format, lint, types, import contracts, stubs up to date
 	$(BIN)/ruff format --check .
@@ -141,4 +153,4 @@ fuzz: $(VENV)/.developed ## Try to break the server with mutated inputs, a few m
 	PYTHONPATH="benchmarks:.$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fuzzing $(FUZZ_ARGS)
 
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) $(PEERS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(ORCHESTRATORS) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -60,7 +60,7 @@ def walk(data: SyntheticDataset, epoch: int) -> list[Any]:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_torchdata_resumes_it(data: SyntheticDataset, workers: int) -> None:
-    """A `StatefulDataLoader` that is made anew gives exactly the batches that were left, then the next epoch."""
+    """A new `StatefulDataLoader` gives exactly the batches that were left, then the next epoch."""
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
     settings: dict[str, Any] = {"num_workers": workers}
     settings["multiprocessing_context"] = "forkserver" if workers else None
