@@ -58,7 +58,7 @@ test-slow: $(VENV)/.developed ## Run the tests that take minutes
 # Prefect has an environment of its own: it brings dozens of packages. The rest is that of the tests.
 $(ORCHESTRATORS)/.installed: $(VENV)/.developed
 	$(PYTHON) -m venv $(ORCHESTRATORS)
-	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
 	  > "$$($(ORCHESTRATORS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tests.pth"
 	$(ORCHESTRATORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group orchestrators
 	@touch $@

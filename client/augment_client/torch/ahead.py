@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
+from augment_client.errors import ProtocolError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -106,10 +108,15 @@ class Ahead:
                     return
                 for batch in self._source.batches(portion):
                     self._put(batch)
+            self._end(ProtocolError.of("must have the rows that are asked for", "fewer"))
         except BaseException as error:  # noqa: BLE001 - raised again where the rows are wanted
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        """Let `error` be what comes after the rows that are there."""
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
 
     def _portions(self) -> Iterator[range]:
         """Yield the rows in portions that end at multiples of their size, where blocks of noise end too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -267,6 +268,6 @@ def _synthetic_rows(real: int, ratio: float | None, rows: int | None) -> int:
     if not real:
         raise InvalidRequestError.of("rows", "must be given where there are no real rows", rows)
     wanted = 1.0 if ratio is None else ratio
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 <= wanted <= _MAX_RATIO:
+    if isinstance(wanted, bool) or not isinstance(wanted, Real) or not 0 <= float(wanted) <= _MAX_RATIO:
         raise InvalidRequestError.of("ratio", f"must be a number in [0, {_MAX_RATIO:.0f}]", wanted)
-    return round(real * wanted)
+    return round(real * float(wanted))

@@ -87,9 +87,10 @@ class Source:
         self._closed = threading.Event()
         self._stream: RecordStream | None = None
         self._client = wish.client()
+        name = wish.model if version is None else wish.model.partition("@")[0]  # an alias may move meanwhile
         try:
             self.info: ModelInfo = self._patiently(
-                lambda: self._client.model(wish.model, version=version), began=was_there
+                lambda: self._client.model(name, version=version), began=was_there
             )
         except ClientError:
             self._client.close()
