@@ -73,7 +73,7 @@ def figures(learnt: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> dict[Fig
     truth = (held_out[TARGET] == RARE).to_numpy()
     share = RARE_ROWS / (RARE_ROWS + COMMON_ROWS)
     weights = np.where(truth, share / truth.sum(), (1 - share) / (~truth).sum())
-    found = {}
+    found: dict[Figure, float] = {}
     for name, classifier in classifiers(seed).items():
         classifier.fit(learnt.drop(columns=TARGET), learnt[TARGET] == RARE)
         chance = classifier.predict_proba(held_out.drop(columns=TARGET))[:, 1]

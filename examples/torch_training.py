@@ -76,7 +76,7 @@ def learn(
     for batch in islice(batches(dataset, workers), steps):
         loss = nn.functional.cross_entropy(network(batch["image"]), levels[batch["digit"]])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch gives it no types
         optimiser.step()
     return network.eval()
 

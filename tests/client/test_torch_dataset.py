@@ -170,7 +170,8 @@ def test_a_state_of_other_rows_is_refused(
     other.load_state_dict(state)
     with pytest.raises(InvalidRequestError, match=field):
         iter(other)
-    for broken in ({}, {"plan": {}}, state | {"format": 9}, state | {"rows": -1}):
+    wrong: list[dict[str, Any]] = [{}, {"plan": {}}, state | {"format": 9}, state | {"rows": -1}]
+    for broken in wrong:
         with pytest.raises(InvalidRequestError, match="state"):
             other.load_state_dict(broken)
 
@@ -187,7 +188,7 @@ def test_a_state_of_another_bundle_is_refused(server: ServerThread, real: pa.Tab
 
 def test_conditions_and_balance_are_passed_on(server: ServerThread) -> None:
     """Synthetic rows satisfy what is asked of them, and are those that a client gets for the same request."""
-    asked = {"conditions": ["age in 40..60"], "balance": "class"}
+    asked: dict[str, Any] = {"conditions": ["age in 40..60"], "balance": "class"}
     made = Counter(told(dataset(server, None, rows=30, **asked)))
     assert made == counted(generated(server, 30, **asked), synthetic=True)
 

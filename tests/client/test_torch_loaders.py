@@ -38,7 +38,7 @@ def data(server: ServerThread, flat_table: pa.Table) -> SyntheticDataset:
 
 
 def loader(kind: type[DataLoader[Any]], data: SyntheticDataset, **settings: Any) -> Any:
-    started = {"num_workers": 2, "multiprocessing_context": "forkserver"} | settings
+    started: dict[str, Any] = {"num_workers": 2, "multiprocessing_context": "forkserver"} | settings
     return kind(data, batch_size=None, **started)
 
 

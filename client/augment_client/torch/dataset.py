@@ -113,6 +113,8 @@ class SyntheticDataset(IterableDataset[Any]):
         world: int | None = None,
     ) -> None:
         super().__init__()
+        if version is not None and "@" in checked_name(model):
+            raise InvalidRequestError.of("version", "must not be given with an alias", version)
         self._wish = Wish(target, checked_name(model), seed, sampler, Asked(conditions, balance, steps))
         self._rank, self._world = rank_and_world(rank, world)
         self._real = None if real is None else to_table(real, "real")
@@ -267,7 +269,10 @@ def _synthetic_rows(real: int, ratio: float | None, rows: int | None) -> int:
         return checked_integer("rows", rows, 0 if real else 1, MAX_ROW)
     if not real:
         raise InvalidRequestError.of("rows", "must be given where there are no real rows", rows)
-    wanted = 1.0 if ratio is None else ratio
-    if isinstance(wanted, bool) or not isinstance(wanted, Real) or not 0 <= float(wanted) <= _MAX_RATIO:
-        raise InvalidRequestError.of("ratio", f"must be a number in [0, {_MAX_RATIO:.0f}]", wanted)
-    return round(real * float(wanted))
+    return real if ratio is None else round(real * _checked_ratio(ratio))
+
+
+def _checked_ratio(ratio: object) -> float:
+    if isinstance(ratio, bool) or not isinstance(ratio, Real) or not 0 <= float(ratio) <= _MAX_RATIO:
+        raise InvalidRequestError.of("ratio", f"must be a number in [0, {_MAX_RATIO:.0f}]", ratio)
+    return float(ratio)
