@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment_client import InvalidRequestError
-from augment_client.torch.mixture import Mixture, Order
+from augment_client.torch.mixture import MAX_ROWS, Mixture, Order
 from augment_client.torch.shard import Shard, rank_and_world
 
 COUNTS = st.integers(0, 300)
@@ -59,11 +59,12 @@ def test_the_ratio_holds_everywhere(real: int, synthetic: int, data: st.DataObje
 
 
 def test_the_ratio_holds_where_numbers_are_large() -> None:
-    """Positions near 2 to the 61st are computed without overflow."""
-    mixture = Mixture(real=2, synthetic=2**61)
-    piece = Order(mixture, seed=0, epoch=0).piece(mixture.total - 1000, mixture.total)
-    assert piece.is_synthetic.sum() == len(piece.synthetic) == 999
-    assert len(piece.real) == 1
+    """The largest epoch and batch that there may be are computed without overflow."""
+    mixture = Mixture(real=3, synthetic=MAX_ROWS - 3)
+    rows = 2**20
+    piece = Order(mixture, seed=0, epoch=0).piece(mixture.total - rows, mixture.total)
+    assert piece.is_synthetic.sum() == len(piece.synthetic) == rows - len(piece.real)
+    assert (MAX_ROWS - 3) * 2**24 < 2**63
 
 
 @given(st.integers(0, 500), WORLDS, st.integers(1, 6), st.integers(1, 40))

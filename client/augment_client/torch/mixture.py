@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Mixture", "Order", "Piece"]
+from augment_client.errors import InvalidRequestError
+
+__all__ = ["MAX_ROWS", "Mixture", "Order", "Piece"]
+
+MAX_ROWS = 2**38
+"""Of an epoch: times the 2**24 of the largest batch they still fit into 63 bits."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,13 @@ class Mixture:
 
         Up to `world - 1` more synthetic rows are taken for it: they never end. Without any, ranks may differ
         by a row.
+
+        Raises:
+            InvalidRequestError: They are too many.
         """
         more = -(real + synthetic) % world if synthetic else 0
+        if real + synthetic + more > MAX_ROWS:
+            raise InvalidRequestError.of("rows", f"must be at most {MAX_ROWS} an epoch", synthetic)
         return cls(real, synthetic + more)
 
     @property
