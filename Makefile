@@ -6,6 +6,7 @@ DATA ?=
 TARGET ?=
 PEERS := .venv-peers
 SCALE := .venv-scale
+ORCHESTRATORS := .venv-orchestrators
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 FUZZ_ARGS ?=
@@ -17,7 +18,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers soak fuzz clean test-scale
+.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers soak fuzz clean test-scale test-orchestrators
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -64,6 +65,17 @@ $(SCALE)/.installed: $(VENV)/.developed
 
 test-scale: $(SCALE)/.installed ## Run the tests of Ray and Spark, those that take minutes included
 	OMP_NUM_THREADS=1 $(SCALE)/bin/python -m pytest tests/scale $(PYTEST_ARGS)
+
+# Prefect has an environment of its own: it brings dozens of packages. The rest is that of the tests.
+$(ORCHESTRATORS)/.installed: $(VENV)/.developed
+	$(PYTHON) -m venv $(ORCHESTRATORS)
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+	  > "$$($(ORCHESTRATORS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tests.pth"
+	$(ORCHESTRATORS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group orchestrators
+	@touch $@
+
+test-orchestrators: $(ORCHESTRATORS)/.installed ## Run the pipelines of examples/orchestrators with Prefect itself
+	$(ORCHESTRATORS)/bin/python -m pytest tests/examples/test_examples_orchestrators.py $(PYTEST_ARGS)
 
 check: $(VENV)/.developed $(VENV)/.generates ## Format, lint, types, import contracts, stubs up to date
 	$(BIN)/ruff format --check .
@@ -155,4 +167,4 @@ fuzz: $(VENV)/.developed ## Try to break the server with mutated inputs, a few m
 	PYTHONPATH="benchmarks:.$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m fuzzing $(FUZZ_ARGS)
 
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) $(PEERS) $(SCALE) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(SCALE) benchmarks/.cache build dist demo-output .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis $(ORCHESTRATORS)

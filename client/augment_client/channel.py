@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,14 @@ import grpc
 from augment_client.errors import InvalidRequestError
 from augment_proto.reasons import SERVICE
 
-__all__ = ["DEFAULT_TARGET", "DEFAULT_TIMEOUT_S", "channel_options", "checked_token", "tls_credentials"]
+__all__ = [
+    "DEFAULT_TARGET",
+    "DEFAULT_TIMEOUT_S",
+    "channel_options",
+    "checked_token",
+    "is_forked",
+    "tls_credentials",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +63,21 @@ _SERVICE_CONFIG = {
 }
 
 
+_processes: set[int] = set()  # that made a channel: this one, and those it was forked from
+
+
+def is_forked() -> bool:
+    """Return whether this process was forked from one that had made a channel: its calls would hang for ever.
+
+    gRPC's threads do not survive a fork, unless it was imported with GRPC_ENABLE_FORK_SUPPORT set.
+    """
+    supported = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in ("1", "t", "true", "y", "yes")
+    return not supported and bool(_processes - {os.getpid()})
+
+
 def channel_options() -> list[tuple[str, str | int]]:
     """Return gRPC's settings: retries, sizes, and pings that notice a server that is gone."""
+    _processes.add(os.getpid())
     return [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),

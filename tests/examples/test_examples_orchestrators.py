@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.deploy.restricted import violations
+from tests.server.running import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOWS = ROOT / "examples" / "orchestrators"
+NEWEST = "1.37"
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((FLOWS / name).read_text(encoding="utf-8")))
+
+
+def job() -> dict[str, Any]:
+    (found,) = [each for each in documents("kubernetes-job.yaml") if each["kind"] == "Job"]
+    return found
+
+
+def pod_of_argo(workflow: dict[str, Any]) -> dict[str, Any]:
+    """Return the pod that Argo makes of the workflow's only template, as Kubernetes has it."""
+    spec, (template,) = workflow["spec"], workflow["spec"]["templates"]
+    shared = {name: spec[name] for name in ("securityContext", "volumes", "automountServiceAccountToken")}
+    container = {"name": "main", **template["container"]}
+    return {"restartPolicy": "Never", "containers": [container], **shared}
+
+
+def as_job(pod: dict[str, Any]) -> dict[str, Any]:
+    made = copy.deepcopy(job())
+    made["spec"]["template"]["spec"] = pod
+    del made["spec"]["podFailurePolicy"]  # names a container
+    return made
+
+
+def test_the_job_fits_the_schemas_and_the_profile() -> None:
+    """Kubernetes knows every field of Job and ConfigMap, and admits the pod to a restricted namespace."""
+    for document in documents("kubernetes-job.yaml"):
+        kubernetes_validate.validate(document, NEWEST, strict=True)
+    assert violations(job()["spec"]["template"]["spec"]) == []
+    broken = copy.deepcopy(job())
+    broken["spec"]["podFailurePolicy"]["rules"][0]["onExitCode"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, NEWEST, strict=True)
+
+
+def test_the_workflow_makes_the_same_pod() -> None:
+    """Argo's template fits the schema of pods, and is the Job's but for what Argo sets itself."""
+    (workflow,) = documents("argo-workflow.yaml")
+    pod = pod_of_argo(workflow)
+    kubernetes_validate.validate(as_job(pod), NEWEST, strict=True)
+    assert violations(pod) == []
+    own = job()["spec"]["template"]["spec"]
+    assert pod["volumes"] == own["volumes"]
+    assert {**pod["containers"][0], "name": "step"} == own["containers"][0]
+    assert set(workflow["spec"]["templates"][0]) == {"name", "retryStrategy", "container"}
+
+
+def test_nobody_tries_again_what_would_end_the_same() -> None:
+    """Exit codes 2 and 3, bad input and a closed gate, are final everywhere."""
+    (rule,) = [each for each in job()["spec"]["podFailurePolicy"]["rules"] if each["action"] == "FailJob"]
+    assert rule["onExitCodes"]["values"] == [2, 3]
+    (workflow,) = documents("argo-workflow.yaml")
+    assert "['2', '3']" in workflow["spec"]["templates"][0]["retryStrategy"]["expression"]
+    for name in ("airflow_step.py", "prefect_step.py"):
+        assert re.search(r"REFUSED = \{2: .*, 3: .*\}", (FLOWS / name).read_text(encoding="utf-8"))
+
+
+def test_the_page_shows_every_file() -> None:
+    """docs/orchestrators.md links each example, and each link leads to a file."""
+    page = (ROOT / "docs" / "orchestrators.md").read_text(encoding="utf-8")
+    linked = {ROOT / "docs" / path for path in re.findall(r"\]\((\.\./examples/[^)]+)\)", page)}
+    assert all(path.exists() for path in linked)
+    files = {path for path in FLOWS.rglob("*") if path.is_file() and path.suffix in (".py", ".yaml")}
+    assert {path.resolve() for path in linked if path.is_file()} >= files
+    for path in FLOWS.rglob("*.py"):
+        compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+STAND_IN = """#!{python}
+import pathlib, sys
+codes = pathlib.Path(__file__).with_name("codes")
+left = codes.read_text().split()
+pathlib.Path(__file__).with_name("calls").open("a").write(" ".join(sys.argv[1:]) + "\\n")
+codes.write_text(" ".join(left[1:]))
+sys.exit(int(left[0]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("codes", "calls", "succeeds"),
+    [("0", 1, True), ("1 0", 2, True), ("2 0", 1, False), ("3 0", 1, False), ("1 1 1 1 0", 4, False)],
+)
+def test_prefect_runs_the_flow(tmp_path: Path, codes: str, calls: int, succeeds: bool) -> None:  # noqa: FBT001
+    """Prefect itself tries again what may succeed and fails at once where the step refuses.
+
+    The step is a stand-in that ends with the codes it is told.
+    """
+    pytest.importorskip("prefect", reason="make test-orchestrators installs it")
+    command = tmp_path / "augment"
+    command.write_text(STAND_IN.format(python=sys.executable))
+    command.chmod(0o755)
+    (tmp_path / "codes").write_text(codes)
+    done = prefect_run(tmp_path, "step.yaml")
+    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+    assert (tmp_path / "calls").read_text() == "step step.yaml\n" * calls
+
+
+def prefect_run(folder: Path, config: str) -> subprocess.CompletedProcess[str]:
+    """Run the flow as a user does, with a Prefect that keeps what it knows in `folder`."""
+    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    variables = {
+        "PATH": path,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    return subprocess.run(  # noqa: S603 - our own example
+        [sys.executable, str(FLOWS / "prefect_step.py"), config],
+        env=environment(**variables),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
