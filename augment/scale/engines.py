@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from augment.errors import RequestError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -33,7 +31,7 @@ def engine_of(config: StepConfig) -> Engine:
     """Return the engine that a step names.
 
     Raises:
-        RequestError: It is not there.
+        ImportError: It needs a package that is not installed; says which.
     """
     match config.engine:
         case "local":
@@ -44,4 +42,11 @@ def engine_of(config: StepConfig) -> Engine:
             from augment.scale.server import ServerEngine  # noqa: PLC0415
 
             return ServerEngine(config.workers)
-    raise RequestError.of("engine", "must be one of local, server", config.engine)
+        case "ray":
+            from augment.scale.ray.engine import RayEngine  # noqa: PLC0415
+
+            return RayEngine(config.workers, config.address)
+        case "spark":
+            from augment.scale.spark.engine import SparkEngine  # noqa: PLC0415
+
+            return SparkEngine(config.workers, config.address)
