@@ -1,0 +1,1 @@
+"""How steps scale: engines beside each other, workers, memory, and what 10^11 rows would take."""
