@@ -89,7 +89,7 @@ class Wire:
             IdleError: It does not come; says `late`.
         """
         try:
-            async with self._uploads.place():
+            async with self._uploads.place(self._call.client):
                 return await self._context.read()
         except TimeoutError:
             raise IdleError(late) from None

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from augment.errors import RequestError
 from augment_client import (
     Client,
     InvalidRequestError,
+    ModelNotFoundError,
     NotAllowedError,
     QuotaExceededError,
     UnauthenticatedError,
@@ -29,7 +32,14 @@ from augment_client import (
 )
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2 as pb
+from augment_server import Registry
+from augment_server.admission import Admission
+from augment_server.calls import begin_call
+from augment_server.metrics import Metrics
+from augment_server.operations import Operations
 from augment_server.principals import Principal, hash_of, may, read_clients
+from augment_server.server_info import ServerInfo
+from augment_server.service import AugmentService
 from tests.server.running import environment, settings, threaded_server
 
 if TYPE_CHECKING:
@@ -155,6 +165,48 @@ def test_clients_do_what_their_scopes_say(closed: ServerThread) -> None:
             assert list(stub.ServerReflectionInfo(asked, timeout=30, metadata=bearer["all"]))
     with Client(closed.target) as client, pytest.raises(UnauthenticatedError):
         client.models()
+
+
+def test_who_asks_for_what_is_not_there_is_not_told_of_what_they_may_not_see(closed: ServerThread) -> None:
+    """Among what there is instead, only models are named that the caller's scopes cover."""
+    seen = {}
+    for name in ("maker", "all"):
+        with (
+            Client(closed.target, token=TOKENS[name]) as client,
+            pytest.raises(ModelNotFoundError) as caught,
+        ):
+            client.generate("other", 5)
+        seen[name] = caught.value.available
+        assert ("flat" in str(caught.value)) == (name == "all")
+    assert seen == {"maker": (), "all": ("flat",)}
+
+
+class Endless:
+    """A call without a deadline."""
+
+    def time_remaining(self) -> None:
+        """Say that there is none."""
+
+
+def test_rows_are_taken_from_a_quota_before_their_caller_has_them(flat_dir: Path) -> None:
+    """So that they are also where a caller takes a part of them and is gone before the rest is sent."""
+    options = settings(flat_dir)
+    registry, principal = Registry.open(options), Principal("quitter", ("*:*",), 60)
+    operations = Operations(registry, options)
+
+    async def take_one() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            service = AugmentService(
+                operations, Admission(pool, options, Metrics()), ServerInfo(options, registry)
+            )
+            begin_call("Generate", principal=principal)
+            stream = service.Generate(pb.GenerateRequest(model="flat", rows=10**6, seed=1), Endless())
+            assert (await anext(stream)).HasField("header")
+            await stream.aclose()
+
+    asyncio.run(take_one())
+    assert operations.quotas.spend(principal, 0) > 0  # 64 of 60 rows
+    registry.close()
 
 
 def test_quotas(closed: ServerThread) -> None:
