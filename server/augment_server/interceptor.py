@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -103,7 +103,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 if self._admission is not None and method not in _AT_ONCE:
                     self._admission.require_room(Bid(call.client, time_left_s=context.time_remaining()))
                 wire = Wire(handler, context, call, self._idle_s, self._metrics, self._uploads)
-                await answer(handler, wire, context)
+                with closing(wire):
+                    await answer(handler, wire, context)
 
         return answer_call
 

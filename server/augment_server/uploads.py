@@ -19,7 +19,7 @@ class Kind:
     """What requests are like.
 
     Attributes:
-        memory_bytes: What all that are read at a time may take.
+        memory_bytes: What all that are read at a time may take; those that wait for their answers half of it.
         least_s: How long one may take where another waits.
         newest_first: Whether of one client's the newest is read first, rather than the oldest.
     """
@@ -48,6 +48,9 @@ class Uploads:
     oldest has to be through soon after its beginning, so that those who stall give way. Clients that wait
     take turns, and none has all places: a thousand calls of one that stalls keep nobody else waiting.
 
+    What was read and is not answered is in memory as well: while there is too much of that, of one client or
+    of all, nothing more is read. A stream's chunks are not refused, so that they would pile up otherwise.
+
     Args:
         max_request_bytes: The largest request.
         idle_s: How long one may take where no other waits.
@@ -59,10 +62,12 @@ class Uploads:
         places = max(_LEAST_PLACES, kind.memory_bytes // max_request_bytes)
         self._free = max(1, places // workers)
         self._most = max(1, self._free - max(1, self._free // _RESERVED))
+        self._most_bytes = kind.memory_bytes // 2 // workers  # they are there twice, as bytes and as numbers
         self._idle_s = idle_s
         self._least_s = min(kind.least_s, idle_s)
         self._newest_first = kind.newest_first
         self._held: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
         self._lines: OrderedDict[str, deque[_Turn]] = OrderedDict()
         self._limits: dict[asyncio.Timeout, tuple[str, float]] = {}
 
@@ -90,6 +95,18 @@ class Uploads:
         finally:
             self._release(client)
 
+    def keep(self, client: str, size: int) -> None:
+        """Count a request that was read and is not answered yet, in bytes."""
+        self._kept[client] += size
+
+    def let_go(self, client: str, size: int) -> None:
+        """Count one as answered."""
+        self._kept[client] -= size
+        if not self._kept[client]:
+            del self._kept[client]
+        while self._turn():
+            pass
+
     async def _acquire(self, client: str) -> None:
         """Wait for a place; whoever waits has another one hurried, and whoever comes after them as well."""
         if self._may(client):
@@ -108,24 +125,34 @@ class Uploads:
             raise
 
     def _may(self, client: str) -> bool:
-        return self._free > 0 and self._held[client] < self._most
+        return self._free > 0 and self._held[client] < self._most and not self._is_full(client)
+
+    def _is_full(self, client: str) -> bool:
+        own = self._most_bytes - self._most_bytes // _RESERVED
+        return self._kept[client] >= own or self._kept.total() >= self._most_bytes
 
     def _take(self, client: str) -> None:
         self._free -= 1
         self._held[client] += 1
 
     def _release(self, client: str) -> None:
-        """Give a place back, and it to the first client in the line that may have it."""
+        """Give a place back, and it to the first in the line that may have it."""
         self._free += 1
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
+        self._turn()
+
+    def _turn(self) -> bool:
+        """Let the first in the line that may begin; return whether one does."""
         client, turn = self._next()
-        if turn is not None:
-            self._lines.move_to_end(client)
-            self._leave(client, turn)
-            self._take(client)
-            turn.set_result(None)
+        if turn is None:
+            return False
+        self._lines.move_to_end(client)
+        self._leave(client, turn)
+        self._take(client)
+        turn.set_result(None)
+        return True
 
     def _next(self) -> tuple[str, _Turn | None]:
         """Return whose turn it is, and which; calls that are cancelled leave by themselves."""
@@ -143,7 +170,12 @@ class Uploads:
             del self._lines[client]
 
     def _hurry(self, client: str) -> None:
-        """Let the oldest that is not hurried yet be through soon: the client's own, if it has its share."""
+        """Let the oldest that is not hurried yet be through soon: the client's own, if it has its share.
+
+        That helps nobody who waits for answers.
+        """
+        if self._is_full(client):
+            return
         now, own = asyncio.get_running_loop().time(), self._held[client] >= self._most
         for limit, (holder, began) in self._limits.items():
             soon = max(now, began + self._least_s)

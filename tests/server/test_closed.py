@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -200,9 +201,9 @@ def test_rows_are_taken_from_a_quota_before_their_caller_has_them(flat_dir: Path
                 operations, Admission(pool, options, Metrics()), ServerInfo(options, registry)
             )
             begin_call("Generate", principal=principal)
-            stream = service.Generate(pb.GenerateRequest(model="flat", rows=10**6, seed=1), Endless())
-            assert (await anext(stream)).HasField("header")
-            await stream.aclose()
+            stream: Any = service.Generate(pb.GenerateRequest(model="flat", rows=10**6, seed=1), Endless())
+            async with aclosing(stream):
+                assert (await anext(stream)).HasField("header")
 
     asyncio.run(take_one())
     assert operations.quotas.spend(principal, 0) > 0  # 64 of 60 rows

@@ -45,7 +45,7 @@ class Sending:
 
 
 def test_streams_that_stall_make_room_oldest_first(flat_dir: Path, flat_table: pa.Table) -> None:
-    """With all places of a client taken by streams that send nothing its call is answered; the oldest ends."""
+    """With all its places taken by streams that send nothing a client's call is answered; the oldest ends."""
     records = flat_table.slice(0, 5).drop_columns(["note"])
     chunk = pb.DenoiseChunk(records=to_ipc(records))
     with (

@@ -60,9 +60,7 @@ def test_clients_that_wait_take_turns() -> None:
 
     async def run() -> float:
         uploads = Uploads(BYTES, IDLE_S, kind=EIGHT)
-        stalling = [
-            asyncio.create_task(stall(uploads, client)) for client in ("a", "b") for _ in range(100)
-        ]
+        stalling = [asyncio.create_task(stall(uploads, client)) for client in ("a", "b") for _ in range(100)]
         await asyncio.sleep(0)
         waited = await read(uploads, "other")
         await cancelled(stalling)
@@ -88,7 +86,7 @@ def test_of_small_requests_the_newest_is_read_first() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_place_is_lost(seed: int) -> None:
     """However calls come, end, stall and are cancelled: there are never too many, and all are free after."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - no secret
 
     async def run() -> None:
         uploads = Uploads(BYTES, IDLE_S, kind=Kind(8 * BYTES, 0.01, newest_first=bool(seed % 2)))
@@ -120,5 +118,24 @@ def test_no_place_is_lost(seed: int) -> None:
             await asyncio.wait_for(place.__aenter__(), 0.5)
         for place in places:
             await place.__aexit__(None, None, None)
+
+    asyncio.run(run())
+
+
+def test_nothing_is_read_while_too_much_waits_for_its_answer() -> None:
+    """One client's requests wait for its own answers, at three quarters of the memory; others' are read."""
+
+    async def run() -> None:
+        uploads = Uploads(BYTES, IDLE_S, kind=Kind(16 * BYTES, 0.2, newest_first=False))
+        uploads.keep("keeps", 6 * BYTES)
+        waiting = asyncio.create_task(read(uploads, "keeps"))
+        assert await read(uploads, "other") < 0.05
+        uploads.keep("other", 2 * BYTES)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(uploads, "a third"), 0.05)
+        assert not waiting.done()
+        uploads.let_go("keeps", 3 * BYTES)
+        assert await waiting >= 0.05
+        assert await read(uploads, "a third") < 0.05
 
     asyncio.run(run())
