@@ -30,7 +30,7 @@ class Kind:
 
 
 LARGE = Kind(320 * 2**20, 2.0, newest_first=False)
-SMALL = Kind(64 * 2**20, 0.1, newest_first=True)
+SMALL = Kind(64 * 2**20, 0.2, newest_first=True)
 """Health, reflection: a request comes whole with its call. What does not come soon is only there to stall,
 and such as came before do not keep a probe that comes now waiting."""
 

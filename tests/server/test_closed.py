@@ -33,7 +33,7 @@ from augment_client import (
 )
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2 as pb
-from augment_server import Registry
+from augment_server import Registry, tokens
 from augment_server.admission import Admission
 from augment_server.calls import begin_call
 from augment_server.metrics import Metrics
@@ -436,6 +436,18 @@ def test_tokens_stay_secret() -> None:
     with pytest.raises(InvalidRequestError, match="PEM"):
         tls_credentials("/nowhere/ca.pem")
     Client("far.example:50051", token="s", channel_credentials=tls_credentials()).close()  # noqa: S106
+
+
+@pytest.mark.parametrize("flags", [("--scope", "adult:nothing"), ("--rows-per-minute", "0")])
+def test_no_token_is_made_for_an_entry_that_the_server_would_refuse(
+    flags: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor for one that says less than was asked for."""
+    with pytest.raises(SystemExit) as caught:
+        tokens.main(["job", *flags])
+    told = capsys.readouterr()
+    assert (caught.value.code, told.out) == (2, "")
+    assert "clients.job" in told.err
 
 
 def test_new_tokens(tmp_path: Path) -> None:
