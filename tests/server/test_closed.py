@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
-import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +28,8 @@ from augment_client import (
 )
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2 as pb
-from augment_server import Registry, tokens
-from augment_server.admission import Admission
-from augment_server.calls import begin_call
-from augment_server.metrics import Metrics
-from augment_server.operations import Operations
 from augment_server.principals import Principal, hash_of, may, read_clients
-from augment_server.server_info import ServerInfo
-from augment_server.service import AugmentService
-from tests.server.running import environment, settings, threaded_server
+from tests.server.running import settings, threaded_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,34 +168,6 @@ def test_who_asks_for_what_is_not_there_is_not_told_of_what_they_may_not_see(clo
         seen[name] = caught.value.available
         assert ("flat" in str(caught.value)) == (name == "all")
     assert seen == {"maker": (), "all": ("flat",)}
-
-
-class Endless:
-    """A call without a deadline."""
-
-    def time_remaining(self) -> None:
-        """Say that there is none."""
-
-
-def test_rows_are_taken_from_a_quota_before_their_caller_has_them(flat_dir: Path) -> None:
-    """So that they are also where a caller takes a part of them and is gone before the rest is sent."""
-    options = settings(flat_dir)
-    registry, principal = Registry.open(options), Principal("quitter", ("*:*",), 60)
-    operations = Operations(registry, options)
-
-    async def take_one() -> None:
-        with ThreadPoolExecutor(2) as pool:
-            service = AugmentService(
-                operations, Admission(pool, options, Metrics()), ServerInfo(options, registry)
-            )
-            begin_call("Generate", principal=principal)
-            stream: Any = service.Generate(pb.GenerateRequest(model="flat", rows=10**6, seed=1), Endless())
-            async with aclosing(stream):
-                assert (await anext(stream)).HasField("header")
-
-    asyncio.run(take_one())
-    assert operations.quotas.spend(principal, 0) > 0  # 64 of 60 rows
-    registry.close()
 
 
 def test_quotas(closed: ServerThread) -> None:
@@ -436,28 +396,3 @@ def test_tokens_stay_secret() -> None:
     with pytest.raises(InvalidRequestError, match="PEM"):
         tls_credentials("/nowhere/ca.pem")
     Client("far.example:50051", token="s", channel_credentials=tls_credentials()).close()  # noqa: S106
-
-
-@pytest.mark.parametrize("flags", [("--scope", "adult:nothing"), ("--rows-per-minute", "0")])
-def test_no_token_is_made_for_an_entry_that_the_server_would_refuse(
-    flags: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nor for one that says less than was asked for."""
-    with pytest.raises(SystemExit) as caught:
-        tokens.main(["job", *flags])
-    told = capsys.readouterr()
-    assert (caught.value.code, told.out) == (2, "")
-    assert "clients.job" in told.err
-
-
-def test_new_tokens(tmp_path: Path) -> None:
-    """The tool prints a token, and an entry of the clients' file that knows it."""
-    command = [sys.executable, "-m", "augment_server.tokens", "job", "--scope", "adult:generate"]
-    done = subprocess.run(  # noqa: S603 - our own module
-        [*command, "--rows-per-minute", "5"], env=environment(), capture_output=True, text=True, check=True
-    )
-    path = tmp_path / "clients.yaml"
-    path.write_text(done.stderr)
-    known = read_clients(path).of_token(done.stdout.strip())
-    assert known == Principal("job", ("adult:generate",), 5)
-    assert read_clients(path).of_token("another") is None
