@@ -20,7 +20,8 @@ def computed_ahead(
 ) -> Generator[Result, None, None]:
     """Yield `compute(item)` of each item in order, computing the next ones meanwhile: two for each thread.
 
-    With one thread nothing is computed ahead. Closing the iterator stops what has not begun.
+    With one thread nothing is computed ahead. Closing the iterator stops what has not begun, and does not
+    wait for what has: a server's event loop, which closes a stream that its caller left, would stand still.
     """
     if threads == 1:
         yield from map(compute, items)
@@ -35,4 +36,4 @@ def computed_ahead(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)

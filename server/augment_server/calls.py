@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from augment_server.principals import ANYONE, Principal
 
-__all__ = ["Call", "begin_call", "caller", "current_call", "note"]
+__all__ = ["Call", "address_of", "begin_call", "caller", "current_call", "note", "note_rows"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -65,6 +65,11 @@ def begin_call(method: str, given_id: str = "", principal: Principal = ANYONE, p
     return call
 
 
+def address_of(peer: str) -> str:
+    """Return a peer without its port: `ipv4:10.0.0.1:55555` is `ipv4:10.0.0.1`."""
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
+
+
 def current_call() -> Call:
     """Return the current call; an empty one where there is none."""
     return _CURRENT.get() or Call("", "")
@@ -81,3 +86,10 @@ def note(**facts: object) -> None:
     call = _CURRENT.get()
     if call is not None:
         call.facts.update(facts)
+
+
+def note_rows(count: int) -> None:
+    """Add rows to those of the current call: a stream has them in many messages."""
+    call = _CURRENT.get()
+    if call is not None:
+        note(rows=int(str(call.facts.get("rows", 0))) + count)

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from augment.errors import RequestError
+from augment_server.calls import address_of
 from augment_server.denials import IdleError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def answered_by(handler: Any, uploads: Uploads) -> Any:
     async def answer(_: object, context: Any) -> None:
         request: Any = None
         try:
-            request = await anext(messages(handler, context, uploads), None)
+            request = await anext(messages(handler, context, uploads, address_of(context.peer())), None)
         except RequestError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except IdleError as error:
@@ -47,7 +48,7 @@ def answered_by(handler: Any, uploads: Uploads) -> Any:
     return grpc.stream_stream_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
 
-async def messages(handler: Any, context: Any, uploads: Uploads) -> AsyncIterator[Any]:
+async def messages(handler: Any, context: Any, uploads: Uploads, client: str) -> AsyncIterator[Any]:
     """Yield the messages of a call, each read when there is a place.
 
     Raises:
@@ -56,7 +57,7 @@ async def messages(handler: Any, context: Any, uploads: Uploads) -> AsyncIterato
     """
     while True:
         try:
-            async with uploads.place():
+            async with uploads.place(client):
                 body = await context.read()
         except TimeoutError:
             raise IdleError("the request was not sent in time") from None

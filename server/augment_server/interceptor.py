@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,14 +15,14 @@ from grpc_health.v1 import health
 from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
 from augment_server.admission import Bid
-from augment_server.calls import Call, begin_call, note
+from augment_server.calls import Call, address_of, begin_call, note
 from augment_server.denials import IdleError
 from augment_server.foreign import answered_by, messages
 from augment_server.hosting.memory import Trimming
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
-from augment_server.uploads import FEW_BYTES, Uploads
+from augment_server.uploads import SMALL, Uploads
 from augment_server.wire import Wire
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._idle_s = settings.idle_s
         largest, idle_s, workers = settings.max_request_bytes, settings.idle_s, settings.workers
         self._uploads = Uploads(largest, idle_s, workers)
-        self._health = Uploads(largest, idle_s, workers, FEW_BYTES)  # apart, so that it waits for nobody else
-        self._foreign = Uploads(largest, idle_s, workers, FEW_BYTES)
+        self._health = Uploads(largest, idle_s, workers, SMALL)  # apart, so that it waits for nobody else
+        self._foreign = Uploads(largest, idle_s, workers, SMALL)
         self._service = service
         self._trimming = Trimming()
 
@@ -106,7 +106,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 if self._admission is not None and method not in _AT_ONCE:
                     self._admission.require_room(Bid(call.client, time_left_s=context.time_remaining()))
                 wire = Wire(handler, context, call, self._idle_s, self._metrics, self._uploads)
-                await answer(handler, wire, context)
+                with closing(wire):
+                    await answer(handler, wire, context)
 
         return answer_call
 
@@ -114,8 +115,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """Return a handler of another service, all of whose methods stream both ways, for known callers."""
 
         async def answer(_: object, context: Any) -> None:
-            async with self._answering(method, context):
-                requests = messages(handler, context, self._foreign)
+            async with self._answering(method, context) as call:
+                requests = messages(handler, context, self._foreign, call.client)
                 async for message in handler.stream_stream(requests, context):
                     await context.write(message)
 
@@ -129,7 +130,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _telling(self, method: str, context: Any, span: Any) -> AsyncIterator[Call]:
-        peer = _address(context.peer())
+        peer = address_of(context.peer())
         call = begin_call(method, _given_id(context), peer=peer)
         self._metrics.began()
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
@@ -205,11 +206,6 @@ async def _conversing(handler: Any, wire: Wire, context: Any) -> None:
     async with aclosing(handler.stream_stream(wire.requests(), context)) as messages:
         async for message in messages:
             await wire.write(message)
-
-
-def _address(peer: str) -> str:
-    """Return a peer without its port: `ipv4:10.0.0.1:55555` is `ipv4:10.0.0.1`."""
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
 
 
 def _texts(context: Any) -> dict[str, str]:

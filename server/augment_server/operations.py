@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING
 
-from augment.errors import RequestError, shorten
+from augment.errors import ModelNotFoundError, RequestError, shorten
 from augment.runtime import Joint, Part
 from augment_proto.arrow import from_ipc, to_ipc
 from augment_proto.errors import ArrowFormatError
@@ -16,7 +16,7 @@ from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
 from augment_server.answers import receipt_of, schema_bytes, unseen_messages
 from augment_server.asked import balance_of, conditions_of, told_balance, told_conditions
-from augment_server.calls import caller, note
+from augment_server.calls import caller, note, note_rows
 from augment_server.denials import NotAllowedError
 from augment_server.denoising import Denoising
 from augment_server.descriptions import describe
@@ -82,8 +82,7 @@ class Operations:
 
     def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
         """Return the served version of each model that the caller may do anything with."""
-        seen = [model for model in self._registry.models() if may(caller(), "", model.name)]
-        return pb.ListModelsResponse(models=[self._described(model) for model in seen])
+        return pb.ListModelsResponse(models=[self._described(model) for model in self._seen()])
 
     def get_model(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
         """Return one model's description."""
@@ -276,9 +275,17 @@ class Operations:
             message = f"{principal.name!r} has no scope for {operation} of {shorten(request.model)}"
             raise NotAllowedError(message)
         self.quotas.admit(principal)
-        model = self._registry.get(request.model, request.version)
+        try:
+            model = self._registry.get(request.model, request.version)
+        except ModelNotFoundError as error:  # it names what there is
+            seen = tuple(model.name for model in self._seen() if model.name in error.available)
+            raise ModelNotFoundError(error.name, seen) from None
         note(model=model.name, version=model.version)
         return model
+
+    def _seen(self) -> list[Model]:
+        """Return the models that the caller may do anything with."""
+        return [model for model in self._registry.models() if may(caller(), "", model.name)]
 
     def _described(self, model: Model) -> pb.Model:
         return describe(model, self._registry.aliases(model.name), self._registry.versions(model.name))
@@ -289,7 +296,7 @@ class Operations:
         except ArrowFormatError as error:
             error.field = field
             raise
-        note(rows=table.num_rows)
+        note_rows(table.num_rows)
         self.quotas.spend(caller(), table.num_rows)
         return table
 

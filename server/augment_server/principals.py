@@ -27,7 +27,7 @@ from augment.errors import RequestError, shorten
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ANYONE", "Clients", "Principal", "hash_of", "may", "read_clients"]
+__all__ = ["ANYONE", "Clients", "Principal", "clients_of", "hash_of", "may", "read_clients"]
 
 OPERATIONS = (
     "describe",
@@ -140,11 +140,20 @@ def read_clients(path: Path) -> Clients:
     try:
         with path.open("rb") as file:
             parsed = yaml.safe_load(file.read(_MAX_FILE_BYTES))
-        return Clients(_File.model_validate(parsed).clients)
     except (OSError, yaml.YAMLError) as error:
         raise RequestError.of("clients", "must be a readable YAML file", str(path)) from error
+    return clients_of(parsed, f"See {path}")
+
+
+def clients_of(parsed: object, remedy: str = "") -> Clients:
+    """Return the clients of what a file holds.
+
+    Raises:
+        RequestError: It is not what such a file holds.
+    """
+    try:
+        return Clients(_File.model_validate(parsed).clients)
     except ValidationError as error:
         broken = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in broken["loc"]) or "the whole"
-        value = shorten(broken["input"])
-        raise RequestError.of(f"clients: {place}", broken["msg"], value, f"See {path}") from error
+        raise RequestError.of(f"clients: {place}", broken["msg"], shorten(broken["input"]), remedy) from error

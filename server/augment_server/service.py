@@ -63,11 +63,13 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         for number in itertools.count(1):
             begun = number > 1
             part = await self._run(partial(_part, messages, 1 if begun else 2), context, cost, begun=begun)
+            rows = part[-1].chunk.row_count if part else 0
+            owed_s = self._operations.quotas.spend(caller(), rows)  # before its caller has them and is gone
             for message in part:
                 yield message
-            rows = part[-1].chunk.row_count if part else 0
             left, cost = left - rows, batch_cost(left - rows, number, rows)
-            await self._pace(rows)
+            if owed_s > 0:
+                await asyncio.sleep(owed_s)
             if not rows or left <= 0:
                 return
 
@@ -89,7 +91,9 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         async for message in request_iterator:
             cost = request_cost(message.chunk, self._operations.max_rows)
             yield await self._run(partial(denoising.answer, message), context, cost, begun=True)
-            await self._pace(0)
+            owed_s = self._operations.quotas.spend(caller(), 0)
+            if owed_s > 0:
+                await asyncio.sleep(owed_s)
 
     async def Encode(self, request: pb.EncodeRequest, context: Any) -> pb.EncodeResponse:  # noqa: N802
         """Records to latent vectors."""
@@ -110,12 +114,6 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:  # noqa: N802
         """What the model predicts of records."""
         return await self._answer_along(self._operations.predict, request, context)
-
-    async def _pace(self, rows: int) -> None:
-        """Take a stream's rows from its caller's quota, and wait while the caller owes some."""
-        wait_s = self._operations.quotas.spend(caller(), rows)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
 
     async def _answer(self, work: Callable[[Any], _T], request: Any, context: Any) -> _T:
         """Return what is made of a request with records."""

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
     hang_s: float = Field(
         default=60.0,
-        gt=0,
+        ge=2,  # four times the time from one sign to the next
         le=86400,
         description="seconds without a sign of life after which one of several workers is replaced",
     )

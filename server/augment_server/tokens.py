@@ -8,7 +8,8 @@ import sys
 
 import yaml
 
-from augment_server.principals import OPERATIONS, hash_of
+from augment.errors import RequestError
+from augment_server.principals import OPERATIONS, clients_of, hash_of
 
 __all__ = ["main"]
 
@@ -27,10 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     token = secrets.token_urlsafe(32)
     client: dict[str, object] = {"tokens": [hash_of(token)], "scopes": asked.scope or ["*:*"]}
-    if asked.rows_per_minute:
+    if asked.rows_per_minute is not None:
         client["rows_per_minute"] = asked.rows_per_minute
+    entry = {"clients": {asked.name: client}}
+    try:
+        clients_of(entry)
+    except RequestError as error:
+        parser.error(str(error))
     sys.stderr.write("# Add to the file of --clients; the token itself is shown only now:\n")
-    sys.stderr.write(yaml.safe_dump({"clients": {asked.name: client}}, sort_keys=False))
+    sys.stderr.write(yaml.safe_dump(entry, sort_keys=False))
     sys.stdout.write(f"{token}\n")
     return 0
 

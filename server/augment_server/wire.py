@@ -43,6 +43,7 @@ class Wire:
         self._metrics = metrics
         self._uploads = uploads
         self._has_rows = False
+        self._kept = 0
 
     async def request(self) -> Any:
         """Return the only request.
@@ -62,8 +63,13 @@ class Wire:
         Each has a place among the requests that are read: one that stalls pins as much memory as a single
         request does. So a stream whose next message does not come may have to make room.
         """
-        while (body := await self._read("the next message was not sent in time")) is not grpc.aio.EOF:
-            yield self._taken(body)
+        while (message := await self._next()) is not None:
+            yield message
+
+    async def _next(self) -> Any:
+        """Return the next request, without its bytes; None: there is none."""
+        body = await self._read("the next message was not sent in time")
+        return None if body is grpc.aio.EOF else self._taken(body)
 
     async def write(self, message: Any) -> None:
         """Send a response.
@@ -72,6 +78,7 @@ class Wire:
             IdleError: The caller does not read.
             CancelledError: It is gone.
         """
+        self.close()
         data = self._handler.response_serializer(message)
         self._metrics.sent(self._call.method, len(data))
         if not self._has_rows and "rows" in self._call.facts:
@@ -85,15 +92,24 @@ class Wire:
         except grpc.aio.InternalError:  # the caller went away just now, of which gRPC has not told us yet
             raise asyncio.CancelledError from None
 
+    def close(self) -> None:
+        """Say that the last message, if there was one, is answered, or never will be."""
+        self._uploads.let_go(self._call.client, self._kept)
+        self._kept = 0
+
     async def _read(self, late: str) -> Any:
         """Return the next message's bytes, or EOF.
 
         Raises:
             IdleError: It does not come; says `late`.
         """
+        self.close()
         try:
-            async with self._uploads.place():
-                return await self._context.read()
+            async with self._uploads.place(self._call.client):
+                body = await self._context.read()
+                self._kept = 0 if body is grpc.aio.EOF else len(body)
+                self._uploads.keep(self._call.client, self._kept)
+                return body
         except TimeoutError:
             raise IdleError(late) from None
         except grpc.aio.InternalError:  # likewise

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from augment.errors import RequestError
 from augment_client import (
     Client,
     InvalidRequestError,
+    ModelNotFoundError,
     NotAllowedError,
     QuotaExceededError,
     UnauthenticatedError,
@@ -30,7 +29,7 @@ from augment_client import (
 from augment_proto.reasons import SERVICE
 from augment_proto.v1 import augment_pb2 as pb
 from augment_server.principals import Principal, hash_of, may, read_clients
-from tests.server.running import environment, settings, threaded_server
+from tests.server.running import settings, threaded_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,6 +154,20 @@ def test_clients_do_what_their_scopes_say(closed: ServerThread) -> None:
             assert list(stub.ServerReflectionInfo(asked, timeout=30, metadata=bearer["all"]))
     with Client(closed.target) as client, pytest.raises(UnauthenticatedError):
         client.models()
+
+
+def test_who_asks_for_what_is_not_there_is_not_told_of_what_they_may_not_see(closed: ServerThread) -> None:
+    """Among what there is instead, only models are named that the caller's scopes cover."""
+    seen = {}
+    for name in ("maker", "all"):
+        with (
+            Client(closed.target, token=TOKENS[name]) as client,
+            pytest.raises(ModelNotFoundError) as caught,
+        ):
+            client.generate("other", 5)
+        seen[name] = caught.value.available
+        assert ("flat" in str(caught.value)) == (name == "all")
+    assert seen == {"maker": (), "all": ("flat",)}
 
 
 def test_quotas(closed: ServerThread) -> None:
@@ -383,16 +396,3 @@ def test_tokens_stay_secret() -> None:
     with pytest.raises(InvalidRequestError, match="PEM"):
         tls_credentials("/nowhere/ca.pem")
     Client("far.example:50051", token="s", channel_credentials=tls_credentials()).close()  # noqa: S106
-
-
-def test_new_tokens(tmp_path: Path) -> None:
-    """The tool prints a token, and an entry of the clients' file that knows it."""
-    command = [sys.executable, "-m", "augment_server.tokens", "job", "--scope", "adult:generate"]
-    done = subprocess.run(  # noqa: S603 - our own module
-        [*command, "--rows-per-minute", "5"], env=environment(), capture_output=True, text=True, check=True
-    )
-    path = tmp_path / "clients.yaml"
-    path.write_text(done.stderr)
-    known = read_clients(path).of_token(done.stdout.strip())
-    assert known == Principal("job", ("adult:generate",), 5)
-    assert read_clients(path).of_token("another") is None

@@ -45,7 +45,7 @@ class Sending:
 
 
 def test_streams_that_stall_make_room_oldest_first(flat_dir: Path, flat_table: pa.Table) -> None:
-    """With all places taken by streams that send nothing a call is answered; the oldest alone ends."""
+    """With all its places taken by streams that send nothing a client's call is answered; the oldest ends."""
     records = flat_table.slice(0, 5).drop_columns(["note"])
     chunk = pb.DenoiseChunk(records=to_ipc(records))
     with (
@@ -54,7 +54,7 @@ def test_streams_that_stall_make_room_oldest_first(flat_dir: Path, flat_table: p
         Client(server.target, timeout_s=SECONDS / 2) as client,
     ):
         stub = AugmentServiceStub(channel)
-        streams = [Sending(stub, chunk) for _ in range(PLACES)]
+        streams = [Sending(stub, chunk) for _ in range(PLACES - 1)]  # one is kept for other clients
         expected = client.denoise("flat", records).records
         with pytest.raises(grpc.RpcError) as caught:
             next(streams[0].call)
@@ -106,6 +106,20 @@ def test_health_and_reflection_have_places_of_their_own(flat_dir: Path) -> None:
         answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS / 2)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         for connection in connections:
+            connection.close()
+
+
+def test_a_probe_does_not_wait_for_requests_that_stall(flat_dir: Path) -> None:
+    """Whoever sends no credentials and no requests, on ever so many connections, keeps no probe waiting."""
+    with (
+        threaded_server(flat_dir, idle_s=SECONDS) as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS / 2).status
+        stalled = [half_sent(server.target, 2**20, "grpc.health.v1.Health/Check") for _ in range(60)]
+        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=3).status  # it was half a minute
+        for connection in stalled:
             connection.close()
 
 

@@ -183,6 +183,7 @@ def test_the_metrics_are_those_of_the_calls_made(flat_dir: Path) -> None:
     with threaded_server(flat_dir, metrics_port=0) as server, Client(server.target) as client:
         client.generate("flat", 5000, seed=1)
         client.denoise("flat", RECORDS)
+        list(client.denoise_batches("flat", [RECORDS] * 3))
         with pytest.raises(LookupError):
             client.model("nothing")
         page = server.server.metrics_page
@@ -196,6 +197,7 @@ def test_the_metrics_are_those_of_the_calls_made(flat_dir: Path) -> None:
     assert values['augment_failures_total{method="GetModel",reason="MODEL_NOT_FOUND"}'] == 1
     assert values['augment_rows_total{method="Generate",model="flat"}'] == 5000
     assert values['augment_rows_total{method="Denoise",model="flat"}'] == 2
+    assert values['augment_rows_total{method="DenoiseStream",model="flat"}'] == 6
     assert values['augment_response_bytes_total{method="Generate"}'] > 5000
     assert values['augment_request_bytes_total{method="Denoise"}'] > 100
     assert values['augment_first_batch_seconds_count{method="Generate"}'] == 1

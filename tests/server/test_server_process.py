@@ -159,6 +159,12 @@ def test_settings_come_from_flags_then_the_environment(
     assert main([]) == 2
 
 
+def test_workers_have_time_for_several_signs_of_life(capsys: pytest.CaptureFixture[str]) -> None:
+    """They give one each half second: with less patience than that good ones would be killed."""
+    assert main(["--hang-s", "0.5"]) == 2
+    assert "hang_s" in capsys.readouterr().err.replace("-", "_")
+
+
 def test_console_logs_are_for_people(models_dir: Path) -> None:
     """With `--log-format console` the log is no JSON."""
     command = [sys.executable, "-m", "augment_server", "--models", str(models_dir), "--port", "0"]
