@@ -10,6 +10,7 @@ from rich.text import Text
 from augment.cli.console import out, say, warn
 from augment.cli.progress_rows import rows_bar
 from augment.scale.config import load_step
+from augment.scale.gates import check_drift
 from augment.scale.run import plan_step, run_step
 from augment.sources.sizes import row_bytes
 
@@ -38,6 +39,7 @@ def show_plan(path: Path) -> None:
     _tell_drift(planned.figures)
     state = "done: nothing to do" if planned.done else f"{planned.there:,} of {len(parts):,} parts are there"
     console.print(Text(f"{plan.config.output}: {state}"))
+    check_drift(plan, planned.figures)
 
 
 def step_file(path: Path, *, overwrite: bool) -> None:

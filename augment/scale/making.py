@@ -17,7 +17,6 @@ from augment.data.parquet_parts import Part as FilePart
 from augment.data.parquet_parts import in_part
 from augment.errors import StepError
 from augment.scale.parts import RealPart
-from augment.scale.plan import where_of
 from augment.scale.processing import Records, applied, generated
 from augment.scale.stores import store_at
 from augment.sources.facts import reading_schema
@@ -198,7 +197,7 @@ def open_maker(plan: Plan, *, threads: int | None = None) -> Iterator[Maker]:
         plan: What is to be made.
         threads: Of one computation; None: by the CPUs there are.
     """
-    with open_source(where_of(plan.config, threads=threads)) as source:
+    with open_source(plan.where(threads)) as source:
         yield Maker(plan, source, store_at(plan.config.output))
 
 

@@ -112,19 +112,28 @@ def run_step(
             a figure is beyond its limit, a StepError where it cannot go on now.
         ClientError: A server refuses, or is away for long.
     """
+    engine = engine or engine_of(config)
     with open_source(where_of(config)) as source:
         plan = make_plan(config, source)
         store = store_at(config.output)
         names = _names(store, plan)
-        if overwrite is False:
+        if not overwrite:
             _check_identity(store, plan)
         manifest = None if overwrite else _finished(store, plan, names)
         figures = _measured(plan, source) if manifest is None else _figures_of(manifest)
     check_drift(plan, figures)
+    if manifest is not None and _is_judged(plan, figures):
+        check_detection(plan, figures)
+        return Outcome(plan, manifest, 0)
     with store.held():
         if overwrite:
             _clear(store, plan)
-        return _done(plan, store, engine or engine_of(config), figures, watcher)
+        return _done(plan, store, engine, figures, watcher)
+
+
+def _is_judged(plan: Plan, figures: Figures) -> bool:
+    """Whether all that there is a limit of is measured."""
+    return plan.config.max_detection_auc is None or figures.detection_auc is not None
 
 
 def _done(plan: Plan, store: Store, engine: Engine, figures: Figures, watcher: Watcher | None) -> Outcome:
@@ -134,7 +143,7 @@ def _done(plan: Plan, store: Store, engine: Engine, figures: Figures, watcher: W
     manifest = _finished(store, plan, names)
     if manifest is not None:
         figures = _figures_of(manifest)
-        if plan.config.max_detection_auc is None or figures.detection_auc is not None:
+        if _is_judged(plan, figures):
             check_detection(plan, figures)
             return Outcome(plan, manifest, 0)
     store.remove([MANIFEST])
