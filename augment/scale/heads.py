@@ -52,7 +52,7 @@ def checked_head(
             found = "a column" if there else "no such column"
             raise RecordsError.of(f"columns.{differing[0]}", rule, found, context=file.path)
         try:
-            conform(head, schema, partial=True)
+            conform(head, schema, partial=filled)
         except InvalidInputError as exc:
             raise RecordsError(*exc.violations, context=file.path) from exc
     return first

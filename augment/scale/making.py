@@ -77,6 +77,7 @@ class Maker:
         self._store = store
         self._reader: Reader = plan.reader()
         self._identity = plan.identity
+        self._schema = reading_schema(plan.facts, exact=plan.is_whole)
 
     def make(self, number: int) -> Made:
         """Have a part in its place: made now, unless it is there.
@@ -129,7 +130,7 @@ class Maker:
         """Return the model's columns in its types, and the texts."""
         texts = {field.name: given[field.name].cast(field.type) for field in self._plan.texts}
         absent = [name for name in self._plan.facts.schema.names if name not in given.column_names]
-        there = conform(given.drop_columns(list(texts)), reading_schema(self._plan.facts), partial=True)
+        there = conform(given.drop_columns(list(texts)), self._schema, partial=not self._plan.is_whole)
         return there.select([name for name in self._plan.facts.schema.names if name not in absent]), texts
 
     def _applied(self, table: pa.Table, since: int, first_row: int) -> Records:

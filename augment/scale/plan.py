@@ -13,7 +13,7 @@ from augment.bundle.manifest import canonical_json
 from augment.data.schema import TextColumn
 from augment.errors import RequestError
 from augment.scale.amounts import planned_draws
-from augment.scale.config import Denoise, Impute
+from augment.scale.config import Augment, Denoise, Encode, Impute, Score
 from augment.scale.heads import PROVENANCE, checked_head
 from augment.scale.inputs import Reader, find_inputs
 from augment.scale.parts import Parts
@@ -84,6 +84,11 @@ class Plan:
         return Where(name, Path(config.models), config.server, facts.version, threads)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether an operation needs given cells that nothing has filled in before."""
+        return needs_whole_rows(self.config.operations)
+
+    @property
     def rows(self) -> int:
         """How many there are before a filter."""
         return self.parts.real_rows + self.parts.synthetic_rows
@@ -102,6 +107,12 @@ def where_of(config: StepConfig) -> Where:
     return Where(config.model, Path(config.models), config.server, config.version)
 
 
+def needs_whole_rows(operations: Sequence[Operation]) -> bool:
+    """Return whether rows are encoded or scored before their missing cells are filled in."""
+    first = next((one for one in operations if not isinstance(one, Augment)), None)
+    return isinstance(first, Encode | Score)
+
+
 def make_plan(config: StepConfig, source: Source) -> Plan:
     """Look at the model and the input, try the operations on the first rows, and count.
 
@@ -116,7 +127,8 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     reader = Reader(schema, config.drop)
     _check_apart(config)
     files = find_inputs(config.input, reader) if config.input is not None else ()
-    head = checked_head(files, reader, schema, filled=isinstance(config.operations[0], Denoise | Impute))
+    wanted = reading_schema(facts, exact=needs_whole_rows(config.operations))
+    head = checked_head(files, reader, wanted, filled=isinstance(config.operations[0], Denoise | Impute))
     draws = planned_draws(config.operations, files, reader)
     block = max(1, facts.block_rows)
     parts = Parts(files, draws, max(1, config.part_rows // block) * block)

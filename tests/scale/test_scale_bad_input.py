@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.server.running import ServerThread
+
 SCORED = ({"do": "score"},)
 
 
@@ -129,6 +131,24 @@ def test_a_cell_deep_inside_is_named_by_its_row_in_its_file(root: Path, flat_dir
     told = r"1\.parquet: columns\.age\.rows\[555\] must fit int64, got 1\.5"
     with pytest.raises(AugmentError, match=told):
         run_step(config_of(root, flat_dir, operations=({"do": "impute"},)))
+
+
+@pytest.mark.parametrize("engine", ["local", "server"])
+def test_a_missing_cell_that_no_operation_fills_in_is_named(
+    engine: str, root: Path, flat_dir: Path, flat_server: ServerThread
+) -> None:
+    """Scored as they are, rows must be whole where the model's are: file and row are told by each engine."""
+
+    def spoilt(table: pa.Table) -> pa.Table:
+        age = table["age"].to_pylist()
+        age[555] = None
+        return table.set_column(table.column_names.index("age"), "age", pa.array(age, pa.int64()))
+
+    _with(root / "in" / "1.parquet", spoilt)
+    through = {"engine": "server", "server": flat_server.target} if engine == "server" else {}
+    told = r"1\.parquet: columns\.age\.rows\[555\] must be there: the column is not nullable"
+    with pytest.raises(AugmentError, match=told):
+        run_step(config_of(root, flat_dir, operations=SCORED, **through))
 
 
 @pytest.mark.parametrize("there", ["nothing", "a directory without data", "files without rows"])
