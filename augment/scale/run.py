@@ -11,6 +11,7 @@ from augment.errors import RequestError, StepError
 from augment.scale.engines import engine_of
 from augment.scale.gates import check_detection, check_drift, detection_of
 from augment.scale.manifest import MANIFEST, RUN, Figures, Ledger, manifest_bytes, run_bytes
+from augment.scale.places import fingerprint
 from augment.scale.plan import make_plan, where_of
 from augment.scale.stores import LOCK, UNFINISHED, store_at
 from augment.sources.source import open_source
@@ -162,7 +163,18 @@ def _done(plan: Plan, store: Store, engine: Engine, figures: Figures, watcher: W
 
 
 def _signed(plan: Plan, store: Store, ledger: Ledger, figures: Figures) -> dict[str, Any]:
-    """Judge what was made, and write the manifest."""
+    """Judge what was made, and write the manifest.
+
+    Raises:
+        StepError: The input is no longer what it was when the step began.
+        GateError: The rows do not pass.
+    """
+    for file in plan.parts.files:
+        if fingerprint(file.path) != file.fingerprint:
+            raise StepError(
+                f"input {file.path} must stay as it is while the step runs, and was changed. "
+                "Run the step again with --overwrite"
+            )
     if plan.config.max_detection_auc is not None:
         figures = Figures(figures.drift, detection_of(plan, store))
         check_detection(plan, figures)

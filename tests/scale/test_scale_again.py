@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -22,6 +23,8 @@ from tests.server.running import environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from augment.scale.config import StepConfig
     from augment.scale.making import Made
@@ -170,6 +173,31 @@ def test_a_changed_input_is_refused_and_a_moved_one_is_not(root: Path, flat_dir:
     (root / "moved" / "1.parquet").unlink()
     with pytest.raises(RequestError, match="inputs"):
         run_step(config_of(root, flat_dir, input=str(root / "moved")))
+
+
+def test_an_input_that_changes_meanwhile_is_told(root: Path, flat_dir: Path, given: pa.Table) -> None:
+    """Parts of before and after do not become one output."""
+
+    class Changing(LocalEngine):
+        def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+            for place, made in enumerate(super().run(plan, numbers)):
+                if place == 0:
+                    pq.write_table(given.slice(0, 600), root / "in" / "1.parquet")
+                yield made
+
+    with pytest.raises(StepError, match=r"1\.parquet must stay as it is while the step runs"):
+        run_step(config_of(root, flat_dir), engine=Changing(1))
+    assert not (root / "out" / "_manifest.json").exists()
+
+
+def test_a_part_that_was_cut_short_is_told(root: Path, flat_dir: Path) -> None:
+    """Whatever happened to the disk: nothing is built on half a file."""
+    run_step(config_of(root, flat_dir))
+    (root / "out" / "_manifest.json").unlink()
+    part = root / "out" / "real-00000001.parquet"
+    part.write_bytes(part.read_bytes()[:-50])
+    with pytest.raises(StepError, match=r"real-00000001\.parquet must be whole Parquet.*Remove it"):
+        run_step(config_of(root, flat_dir))
 
 
 def test_parts_of_another_run_are_never_taken(root: Path, flat_dir: Path) -> None:
