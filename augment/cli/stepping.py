@@ -98,9 +98,9 @@ def _plan_table(plan: Plan) -> Table:
     size = row_bytes(plan.schema)
     lines = {
         "model": f"{facts.name}/{facts.version} {facts.digest[:12]} at {facts.place}",
-        "input": f"{parts.real_rows:,} rows in {len(parts.files):,} files",
+        "input": f"{parts.real_rows:,} rows in {_several(len(parts.files), 'file')}",
         "operations": ", ".join(one.do for one in config.operations),
-        "synthetic": f"{parts.synthetic_rows:,} rows in {len(parts.draws):,} requests, seed {config.seed}",
+        "synthetic": f"{parts.synthetic_rows:,} rows in {_several(len(parts.draws), 'request')}, seed {config.seed}",
         "output": f"{plan.rows:,} rows, {len(plan.schema):,} columns, {_bytes(plan.rows * size)} in memory",
         "parts": f"{len(parts):,} of at most {parts.size:,} rows, {_bytes(parts.size * size)} each in memory",
         "engine": config.engine,
@@ -132,6 +132,10 @@ def _tell_drift(figures: Figures) -> None:
         warn(f"{name}: {distance:.3f} from the training data, {chance:.3f} by chance{unseen}")
     if len(worst) > _SHOWN:
         warn(f"{len(worst) - _SHOWN} columns more are far from the training data")
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _bytes(count: int) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +107,6 @@ def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Pa
 
 def test_a_worker_that_dies_is_replaced(root: Path, flat_dir: Path) -> None:
     """A process that is killed costs nothing but its time."""
-    import multiprocessing  # noqa: PLC0415 - here alone
-    import os  # noqa: PLC0415
-
     config = config_of(root, flat_dir, operations=CONDITIONED)
     run_step(config.model_copy(update={"output": str(root / "whole")}))
 
@@ -119,6 +119,28 @@ def test_a_worker_that_dies_is_replaced(root: Path, flat_dir: Path) -> None:
 
     run_step(config, engine=Killing(2))
     assert parts_of(root / "out") == parts_of(root / "whole")
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_that_die_again_and_again_end_the_run(root: Path, flat_dir: Path) -> None:
+    """A part that ends three processes is told, with what to do; no process is left."""
+    ended = threading.Event()
+
+    def kill_all() -> None:
+        while not ended.wait(0.02):
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    try:
+        with pytest.raises(
+            StepError, match=r"3 processes died at it, the last with exit code -9\. .*part_rows"
+        ):
+            run_step(config_of(root, flat_dir, workers=2))
+    finally:
+        ended.set()
+        killer.join()
     assert multiprocessing.active_children() == []
 
 

@@ -279,6 +279,7 @@ def test_exit_codes_are_those_that_help_tells(root: Path, flat_dir: Path) -> Non
     assert not (root / "out").exists()
     first, second = augment("step", file), augment("step", file)
     assert (first.code, second.code) == (0, 0)
+    assert "1,300 given rows, 700 to make, in 6 parts" in first.err
     assert "wrote 6 of 6 parts" in first.out
     assert "nothing to do" in second.out
     assert augment("step", root / "none.yaml").code == 2

@@ -51,9 +51,12 @@ def test_a_drift_beyond_the_limit_ends_the_step_before_any_work(moved: Path, fla
         run_step(config)
     assert not (moved / "out").exists()
     (moved / "step.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-    ran = augment("step", moved / "step.yaml")
-    assert ran.code == 3
-    assert "remedy  train a model on newer rows" in ran.err
+    for arguments in ((), ("--dry-run",)):
+        ran = augment("step", moved / "step.yaml", *arguments)
+        assert ran.code == 3
+        assert "remedy  train a model on newer rows" in ran.err
+    assert "age: 0." in ran.err  # the plan warns of what is far, and shows all the rest
+    assert "0 of 5 parts are there" in ran.out
     assert run_step(config.model_copy(update={"max_drift": 1.0})).manifest["figures"]["drift"]["age"]
     with pytest.raises(GateError):
         run_step(config)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -102,6 +104,22 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield f"s3://{name}"
     fsspec.filesystem("s3").clear_instance_cache()
     server.stop()
+
+
+def test_two_runs_into_a_place_that_nobody_can_hold(root: Path, flat_dir: Path) -> None:
+    """At once, of one plan: both succeed, and what is there is what one alone makes."""
+    place = f"memory://step-{secrets.token_hex(4)}/out"
+    config = config_of(root, flat_dir, output=place)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(run_step, config) for _ in range(2)]
+        made = [each.result(60) for each in both]
+    assert made[0].manifest == made[1].manifest
+    run_step(config_of(root, flat_dir))
+    manifest = json.loads((root / "out" / "_manifest.json").read_bytes())
+    assert made[0].manifest == manifest
+    assert run_step(config).made == 0
+    with pytest.raises(RequestError, match="output must be of this model"):
+        run_step(config_of(root, flat_dir, output=place, seed=8))
 
 
 def test_object_stores_hold_input_and_output(bucket: str, root: Path, flat_dir: Path) -> None:
