@@ -95,14 +95,14 @@ class _View:
 def _plan_table(plan: Plan) -> Table:
     parts, facts, config = plan.parts, plan.facts, plan.config
     table = Table(show_header=False, box=None, pad_edge=False)
-    size = row_bytes(plan.schema)
+    size, requests = row_bytes(plan.schema), _several(len(parts.draws), "request")
     lines = {
         "model": f"{facts.name}/{facts.version} {facts.digest[:12]} at {facts.place}",
         "input": f"{parts.real_rows:,} rows in {_several(len(parts.files), 'file')}",
         "operations": ", ".join(one.do for one in config.operations),
-        "synthetic": f"{parts.synthetic_rows:,} rows in {_several(len(parts.draws), 'request')}, seed {config.seed}",
+        "synthetic": f"{parts.synthetic_rows:,} rows in {requests}, seed {config.seed}",
         "output": f"{plan.rows:,} rows, {len(plan.schema):,} columns, {_bytes(plan.rows * size)} in memory",
-        "parts": f"{len(parts):,} of at most {parts.size:,} rows, {_bytes(parts.size * size)} each in memory",
+        "parts": f"{len(parts):,}, each of at most {parts.size:,} rows or {_bytes(parts.size * size)}",
         "engine": config.engine,
         "identity": plan.identity[:12],
     }

@@ -57,26 +57,24 @@ class Started:
         return self.process.returncode, told
 
 
-def test_the_second_run_does_nothing(root: Path, flat_dir: Path) -> None:
+def test_the_second_run_does_nothing(done: Path, flat_dir: Path) -> None:
     """Nothing is made or written; the outcome is the same."""
-    first = run_step(config_of(root, flat_dir))
-    before = {file: file.stat().st_mtime_ns for file in (root / "out").iterdir() if file.name != "_lock"}
-    second = run_step(config_of(root, flat_dir), engine=Nobody())
-    assert (first.made, second.made) == (6, 0)
-    assert second.manifest == first.manifest
-    assert {file: file.stat().st_mtime_ns for file in before} == before
-    assert plan_step(config_of(root, flat_dir)).done
+    before = {file: file.stat().st_mtime_ns for file in (done / "out").iterdir()}
+    second = run_step(config_of(done, flat_dir), engine=Nobody())
+    assert second.made == 0
+    assert second.manifest == manifest_of(done / "out")
+    assert {file: file.stat().st_mtime_ns for file in (done / "out").iterdir()} == before
+    assert plan_step(config_of(done, flat_dir)).done
 
 
-def test_missing_parts_alone_are_made(root: Path, flat_dir: Path) -> None:
+def test_missing_parts_alone_are_made(done: Path, flat_dir: Path) -> None:
     """A part that is gone is made again, the same to the byte; the others are not touched."""
-    run_step(config_of(root, flat_dir))
-    before, manifest = parts_of(root / "out"), (root / "out" / "_manifest.json").read_bytes()
-    (root / "out" / "synthetic-00000001.parquet").unlink()
-    assert not plan_step(config_of(root, flat_dir)).done
-    assert run_step(config_of(root, flat_dir)).made == 1
-    assert parts_of(root / "out") == before
-    assert (root / "out" / "_manifest.json").read_bytes() == manifest
+    before, manifest = parts_of(done / "out"), (done / "out" / "_manifest.json").read_bytes()
+    (done / "out" / "synthetic-00000001.parquet").unlink()
+    assert not plan_step(config_of(done, flat_dir)).done
+    assert run_step(config_of(done, flat_dir)).made == 1
+    assert parts_of(done / "out") == before
+    assert (done / "out" / "_manifest.json").read_bytes() == manifest
 
 
 def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Path) -> None:
@@ -168,33 +166,30 @@ def test_two_runs_at_once_do_not_mix(root: Path, flat_dir: Path) -> None:
         ({"part_rows": 1_024}, "part_rows"),
     ],
 )
-def test_another_step_is_refused(change: dict[str, Any], named: str, root: Path, flat_dir: Path) -> None:
+def test_another_step_is_refused(change: dict[str, Any], named: str, done: Path, flat_dir: Path) -> None:
     """The output of another configuration stays as it is."""
-    run_step(config_of(root, flat_dir))
-    before = parts_of(root / "out")
+    before = parts_of(done / "out")
     for act in (run_step, plan_step):
         with pytest.raises(RequestError, match=f"output must be of this model, .*{re.escape(named)}"):
-            act(config_of(root, flat_dir, **change))
-    assert parts_of(root / "out") == before
+            act(config_of(done, flat_dir, **change))
+    assert parts_of(done / "out") == before
 
 
-def test_an_earlier_output_is_overwritten_where_asked(root: Path, flat_dir: Path) -> None:
+def test_an_earlier_output_is_overwritten_where_asked(done: Path, flat_dir: Path) -> None:
     """`overwrite` removes it, and makes what is asked for now."""
-    run_step(config_of(root, flat_dir))
-    before = parts_of(root / "out")
-    run_step(config_of(root, flat_dir, part_rows=1_024), overwrite=True)
-    assert sorted(parts_of(root / "out")) != sorted(before)
-    assert plan_step(config_of(root, flat_dir, part_rows=1_024)).done
+    before = parts_of(done / "out")
+    run_step(config_of(done, flat_dir, part_rows=1_024), overwrite=True)
+    assert sorted(parts_of(done / "out")) != sorted(before)
+    assert plan_step(config_of(done, flat_dir, part_rows=1_024)).done
 
 
-def test_a_changed_input_is_refused_and_a_moved_one_is_not(root: Path, flat_dir: Path) -> None:
+def test_a_changed_input_is_refused_and_a_moved_one_is_not(done: Path, flat_dir: Path) -> None:
     """What counts is the content of the files, not where or when."""
-    run_step(config_of(root, flat_dir))
-    (root / "in").rename(root / "moved")
-    assert run_step(config_of(root, flat_dir, input=str(root / "moved"))).made == 0
-    (root / "moved" / "1.parquet").unlink()
+    (done / "in").rename(done / "moved")
+    assert run_step(config_of(done, flat_dir, input=str(done / "moved"))).made == 0
+    (done / "moved" / "1.parquet").unlink()
     with pytest.raises(RequestError, match="inputs"):
-        run_step(config_of(root, flat_dir, input=str(root / "moved")))
+        run_step(config_of(done, flat_dir, input=str(done / "moved")))
 
 
 def test_an_input_that_changes_meanwhile_is_told(root: Path, flat_dir: Path, given: pa.Table) -> None:
@@ -212,40 +207,37 @@ def test_an_input_that_changes_meanwhile_is_told(root: Path, flat_dir: Path, giv
     assert not (root / "out" / "_manifest.json").exists()
 
 
-def test_a_part_that_was_cut_short_is_told(root: Path, flat_dir: Path) -> None:
+def test_a_part_that_was_cut_short_is_told(done: Path, flat_dir: Path) -> None:
     """Whatever happened to the disk: nothing is built on half a file."""
-    run_step(config_of(root, flat_dir))
-    (root / "out" / "_manifest.json").unlink()
-    part = root / "out" / "real-00000001.parquet"
+    (done / "out" / "_manifest.json").unlink()
+    part = done / "out" / "real-00000001.parquet"
     part.write_bytes(part.read_bytes()[:-50])
     with pytest.raises(StepError, match=r"real-00000001\.parquet must be whole Parquet.*Remove it"):
-        run_step(config_of(root, flat_dir))
+        run_step(config_of(done, flat_dir))
 
 
-def test_parts_of_another_run_are_never_taken(root: Path, flat_dir: Path) -> None:
+def test_parts_of_another_run_are_never_taken(done: Path, flat_dir: Path) -> None:
     """Each part says which run it is of, where nobody can hold the output."""
-    run_step(config_of(root, flat_dir))
-    other = config_of(root, flat_dir, seed=8, output=str(root / "other"))
+    other = config_of(done, flat_dir, seed=8, output=str(done / "other"))
     run_step(other)
     name = "synthetic-00000000.parquet"
-    (root / "other" / "_manifest.json").unlink()
-    (root / "other" / name).write_bytes((root / "out" / name).read_bytes())
+    (done / "other" / "_manifest.json").unlink()
+    (done / "other" / name).write_bytes((done / "out" / name).read_bytes())
     with pytest.raises(StepError, match=f"{name} must be of this run"):
         run_step(other)
 
 
-def test_one_part_alone_is_the_same(root: Path, flat_dir: Path) -> None:
+def test_one_part_alone_is_the_same(done: Path, flat_dir: Path) -> None:
     """A part is a pure function of the plan and its number: what an engine elsewhere builds on."""
-    run_step(config_of(root, flat_dir))
-    elsewhere = config_of(root, flat_dir, output=str(root / "elsewhere"))
-    (root / "elsewhere").mkdir()
+    elsewhere = config_of(done, flat_dir, output=str(done / "elsewhere"))
+    (done / "elsewhere").mkdir()
     plan = plan_step(elsewhere).plan
     with open_maker(plan, threads=2) as maker:
         made = maker.make(3)
-    (listed,) = [each for each in manifest_of(root / "out")["parts"] if each["sha256"] == made.sha256]
+    (listed,) = [each for each in manifest_of(done / "out")["parts"] if each["sha256"] == made.sha256]
     assert listed["name"] == plan.parts[3].name
     assert json.dumps(listed["rows"]) == str(made.rows)
-    assert rows_of(root / "elsewhere").num_rows == made.rows
+    assert rows_of(done / "elsewhere").num_rows == made.rows
 
 
 class Nobody:

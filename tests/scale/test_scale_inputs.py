@@ -122,6 +122,7 @@ def test_two_runs_into_a_place_that_nobody_can_hold(root: Path, flat_dir: Path) 
         run_step(config_of(root, flat_dir, output=place, seed=8))
 
 
+@pytest.mark.slow
 def test_object_stores_hold_input_and_output(bucket: str, root: Path, flat_dir: Path) -> None:
     """From a bucket into a bucket: the same parts, and no second run; what differs there is refused."""
     import fsspec  # noqa: PLC0415 - an extra
