@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from augment.errors import RequestError, StepError
+from augment.errors import RequestError, SchemaError, StepError
 from augment.scale.local import LocalEngine
 from augment.scale.making import open_maker
 from augment.scale.run import plan_step, run_step
@@ -139,6 +139,21 @@ def test_workers_that_die_again_and_again_end_the_run(root: Path, flat_dir: Path
     finally:
         ended.set()
         killer.join()
+    assert multiprocessing.active_children() == []
+
+
+def test_what_a_worker_finds_wrong_is_told_as_it_is(root: Path, flat_dir: Path) -> None:
+    """File, row, rule and value cross processes; no process is left."""
+    path = root / "in" / "1.parquet"
+    table = pq.read_table(path)
+    age = table["age"].to_pylist()
+    age[555] = 1.5
+    pq.write_table(table.set_column(table.column_names.index("age"), "age", [age]), path)
+    with pytest.raises(SchemaError) as caught:
+        run_step(config_of(root, flat_dir, workers=2))
+    (violation,) = caught.value.violations
+    assert caught.value.context == str(path)
+    assert (violation.field, violation.value) == ("columns.age.rows[555]", "1.5")
     assert multiprocessing.active_children() == []
 
 
