@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,21 +88,11 @@ class Violation:
 
 
 class AugmentError(Exception):
-    """The root: catch this to catch all that this library raises on purpose.
+    """The root: catch this to catch all that this library raises on purpose."""
 
-    They cross processes whole: workers tell whoever gave them their work.
-    """
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, self.__dict__)
-
-
-def _restored(kind: type[AugmentError], args: tuple[object, ...], state: dict[str, object]) -> AugmentError:
-    """Return an error as it was, whatever its class is constructed of."""
-    error = kind.__new__(kind)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as it is; without this, Python would call `__init__` with the message."""
+        return _travelled, (type(self), self.args, self.__dict__)
 
 
 class InvalidInputError(AugmentError, ValueError):
@@ -247,6 +237,16 @@ class NothingLearntError(TrainingError):
 
 class ExportError(AugmentError):
     """An exported graph does not compute what the torch module computes."""
+
+
+def _travelled(
+    kind: type[AugmentError], args: tuple[object, ...], attributes: dict[str, object]
+) -> AugmentError:
+    """Return an error that came from another process, with the message and attributes that it had there."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 def meant(asked: object, names: Iterable[str]) -> str:

@@ -28,6 +28,8 @@ _EXTRAS = {
     "plotly": "evaluate",
     "pandas": "evaluate",
     "imblearn": "estimators",
+    "threadpoolctl": "evaluate",
+    "fsspec": "remote",
 }
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from augment.cli.console import out, say, warn
 from augment.cli.progress_rows import rows_bar
 from augment.scale.config import load_step
+from augment.scale.gates import check_drift
 from augment.scale.run import plan_step, run_step
 from augment.sources.sizes import row_bytes
 
@@ -38,6 +39,7 @@ def show_plan(path: Path) -> None:
     _tell_drift(planned.figures)
     state = "done: nothing to do" if planned.done else f"{planned.there:,} of {len(parts):,} parts are there"
     console.print(Text(f"{plan.config.output}: {state}"))
+    check_drift(plan, planned.figures)
 
 
 def step_file(path: Path, *, overwrite: bool) -> None:
@@ -93,14 +95,14 @@ class _View:
 def _plan_table(plan: Plan) -> Table:
     parts, facts, config = plan.parts, plan.facts, plan.config
     table = Table(show_header=False, box=None, pad_edge=False)
-    size = row_bytes(plan.schema)
+    size, requests = row_bytes(plan.schema), _several(len(parts.draws), "request")
     lines = {
         "model": f"{facts.name}/{facts.version} {facts.digest[:12]} at {facts.place}",
-        "input": f"{parts.real_rows:,} rows in {len(parts.files):,} files",
+        "input": f"{parts.real_rows:,} rows in {_several(len(parts.files), 'file')}",
         "operations": ", ".join(one.do for one in config.operations),
-        "synthetic": f"{parts.synthetic_rows:,} rows in {len(parts.draws):,} requests, seed {config.seed}",
+        "synthetic": f"{parts.synthetic_rows:,} rows in {requests}, seed {config.seed}",
         "output": f"{plan.rows:,} rows, {len(plan.schema):,} columns, {_bytes(plan.rows * size)} in memory",
-        "parts": f"{len(parts):,} of at most {parts.size:,} rows, {_bytes(parts.size * size)} each in memory",
+        "parts": f"{len(parts):,}, each of at most {parts.size:,} rows or {_bytes(parts.size * size)}",
         "engine": config.engine,
         "identity": plan.identity[:12],
     }
@@ -130,6 +132,10 @@ def _tell_drift(figures: Figures) -> None:
         warn(f"{name}: {distance:.3f} from the training data, {chance:.3f} by chance{unseen}")
     if len(worst) > _SHOWN:
         warn(f"{len(worst) - _SHOWN} columns more are far from the training data")
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _bytes(count: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from augment.data import OneOf
 from augment.data.conditions import text_of
+from augment.data.shares import MAX_CLASSES
 from augment.errors import ColumnNotFoundError, RequestError
 from augment.scale.config import Augment
 from augment.scale.parts import Draw
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["class_counts", "filled_up", "planned_draws"]
 
-MAX_CLASSES = 1_000
 _AT_ONCE = 65_536
 
 

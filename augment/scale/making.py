@@ -17,7 +17,6 @@ from augment.data.parquet_parts import Part as FilePart
 from augment.data.parquet_parts import in_part
 from augment.errors import StepError
 from augment.scale.parts import RealPart
-from augment.scale.plan import where_of
 from augment.scale.processing import Records, applied, generated
 from augment.scale.stores import store_at
 from augment.sources.facts import reading_schema
@@ -78,6 +77,7 @@ class Maker:
         self._store = store
         self._reader: Reader = plan.reader()
         self._identity = plan.identity
+        self._schema = reading_schema(plan.facts, exact=plan.is_whole)
 
     def make(self, number: int) -> Made:
         """Have a part in its place: made now, unless it is there.
@@ -130,7 +130,7 @@ class Maker:
         """Return the model's columns in its types, and the texts."""
         texts = {field.name: given[field.name].cast(field.type) for field in self._plan.texts}
         absent = [name for name in self._plan.facts.schema.names if name not in given.column_names]
-        there = conform(given.drop_columns(list(texts)), reading_schema(self._plan.facts), partial=True)
+        there = conform(given.drop_columns(list(texts)), self._schema, partial=not self._plan.is_whole)
         return there.select([name for name in self._plan.facts.schema.names if name not in absent]), texts
 
     def _applied(self, table: pa.Table, since: int, first_row: int) -> Records:
@@ -198,7 +198,7 @@ def open_maker(plan: Plan, *, threads: int | None = None) -> Iterator[Maker]:
         plan: What is to be made.
         threads: Of one computation; None: by the CPUs there are.
     """
-    with open_source(where_of(plan.config, threads=threads)) as source:
+    with open_source(plan.where(threads)) as source:
         yield Maker(plan, source, store_at(plan.config.output))
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from augment.bundle.manifest import canonical_json
-from augment.data import conform
 from augment.data.schema import TextColumn
-from augment.errors import ColumnNotFoundError, InvalidInputError, RecordsError, RequestError
+from augment.errors import RequestError
 from augment.scale.amounts import planned_draws
-from augment.scale.config import Denoise, Impute
-from augment.scale.inputs import InputFile, Reader, find_inputs
+from augment.scale.config import Augment, Denoise, Encode, Impute, Score
+from augment.scale.heads import PROVENANCE, checked_head
+from augment.scale.inputs import Reader, find_inputs
 from augment.scale.parts import Parts
 from augment.scale.places import is_within
 from augment.scale.processing import applied, generated
@@ -22,19 +23,16 @@ from augment.sources.facts import reading_schema
 from augment.sources.source import Asked, Where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from augment.data import Schema
     from augment.scale.config import Operation, StepConfig
     from augment.scale.parts import Draw
     from augment.sources.facts import Facts
     from augment.sources.source import Source
 
-__all__ = ["PROVENANCE", "Plan", "make_plan", "where_of"]
+__all__ = ["Plan", "make_plan", "where_of"]
 
-PROVENANCE = pa.schema(
-    [("_synthetic", pa.bool_()), ("_model", pa.string()), ("_seed", pa.uint64()), ("_row", pa.int64())]
-)
-"""The last columns of the output: whether a row is synthetic, of which model, by which seed; its number."""
-_GLANCE_ROWS = 16
 _ELSEWHERE = ("input", "output", "model", "models", "version", "server", "engine", "workers", "address")
 _TOLD_APART = ("part_rows",)  # as whole blocks
 _GATES = ("max_drift", "max_detection_auc")
@@ -75,6 +73,21 @@ class Plan:
         }
         return hashlib.sha256(canonical_json(told)).hexdigest()
 
+    def where(self, threads: int | None = None) -> Where:
+        """Return where this very version is, though there may be newer ones by now.
+
+        Args:
+            threads: Of one computation; None: by the CPUs there are.
+        """
+        config, facts = self.config, self.facts
+        name = config.model if config.server is None else facts.name
+        return Where(name, Path(config.models), config.server, facts.version, threads)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an operation needs given cells that nothing has filled in before."""
+        return needs_whole_rows(self.config.operations)
+
     @property
     def rows(self) -> int:
         """How many there are before a filter."""
@@ -89,11 +102,15 @@ class Plan:
         return Asked(draw.conditions, draw.balance, draw.steps)
 
 
-def where_of(config: StepConfig, *, threads: int | None = None) -> Where:
-    """Return where the model is."""
-    from pathlib import Path  # noqa: PLC0415 - a name like a setting's
+def where_of(config: StepConfig) -> Where:
+    """Return where the model is, as a step says."""
+    return Where(config.model, Path(config.models), config.server, config.version)
 
-    return Where(config.model, Path(config.models), config.server, config.version, threads)
+
+def needs_whole_rows(operations: Sequence[Operation]) -> bool:
+    """Return whether rows are encoded or scored before their missing cells are filled in."""
+    first = next((one for one in operations if not isinstance(one, Augment)), None)
+    return isinstance(first, Encode | Score)
 
 
 def make_plan(config: StepConfig, source: Source) -> Plan:
@@ -110,14 +127,13 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     reader = Reader(schema, config.drop)
     _check_apart(config)
     files = find_inputs(config.input, reader) if config.input is not None else ()
-    _check_names(facts)
-    repaired = isinstance(config.operations[0], Denoise | Impute)
-    heads = [_checked_head(file, reader, schema, repaired=repaired, first=files[0]) for file in files]
+    wanted = reading_schema(facts, exact=needs_whole_rows(config.operations))
+    head = checked_head(files, reader, wanted, filled=isinstance(config.operations[0], Denoise | Impute))
     draws = planned_draws(config.operations, files, reader)
     block = max(1, facts.block_rows)
     parts = Parts(files, draws, max(1, config.part_rows // block) * block)
-    extras = _rehearsed(config, source, heads, draws)
-    texts = _texts(heads, schema)
+    extras = _rehearsed(config, source, head, draws)
+    texts = _texts(head, schema)
     return Plan(config, facts, parts, _output_schema(facts, schema, texts, extras), texts)
 
 
@@ -129,57 +145,20 @@ def _check_apart(config: StepConfig) -> None:
             raise RequestError.of("output", rule, config.output, "Give another directory")
 
 
-def _check_names(facts: Facts) -> None:
-    taken = sorted(set(PROVENANCE.names) & {column.name for column in facts.columns})
-    if taken:
-        rule = "must not be the model's: a step writes it itself"
-        raise RequestError.of(f"columns.{taken[0]}", rule, "a column", "Train without this column")
-
-
-def _checked_head(
-    file: InputFile, reader: Reader, schema: Schema, *, repaired: bool, first: InputFile
-) -> pa.Table:
-    """Return the first rows of a file, which fit the model."""
-    head = reader.read(file, 0, min(_GLANCE_ROWS, file.rows))
-    _check_columns(file, head, schema, repaired=repaired)
-    there = set(reader.read(first, 0, 1).column_names) if file is not first else set(head.column_names)
-    if differing := sorted(there ^ set(head.column_names)):
-        rule = f"must be in every file or in none: {first.path} differs"
-        raise RecordsError.of(f"columns.{differing[0]}", rule, "not so", context=file.path)
-    try:
-        conform(head, schema, partial=True)
-    except InvalidInputError as exc:
-        raise RecordsError(*exc.violations, context=file.path) from exc
-    return head
-
-
-def _check_columns(file: InputFile, head: pa.Table, schema: Schema, *, repaired: bool) -> None:
-    """Refuse columns of an earlier step, and a file without columns that no operation fills in."""
-    if own := [name for name in PROVENANCE.names if name in head.column_names]:
-        remedy = f"Leave them out with drop: [{', '.join(own)}]"
-        rule = "must not be in the input: a step writes it itself"
-        raise RecordsError.of(f"columns.{own[0]}", rule, "a column", remedy, context=file.path)
-    optional = {"identifier", "text"}
-    for column in schema.columns:
-        if not repaired and column.kind not in optional and column.name not in head.column_names:
-            raise ColumnNotFoundError(column.name, tuple(head.column_names), context=file.path)
-
-
 def _rehearsed(
-    config: StepConfig, source: Source, heads: list[pa.Table], draws: tuple[Draw, ...]
+    config: StepConfig, source: Source, head: pa.Table | None, draws: tuple[Draw, ...]
 ) -> pa.Schema:
     """Return the columns that operations append, found by doing them on a few rows."""
     digest = source.facts.digest
     fields: dict[str, pa.Field] = {}
 
-    def rehearse(operations: tuple[Operation, ...], table: pa.Table) -> None:
+    def rehearse(operations: Sequence[Operation], table: pa.Table) -> None:
         made = applied(source, operations, table, digest=digest, first_row=0)
         fields.update({name: pa.field(name, column.type) for name, column in made.extras.items()})
 
-    if heads:
+    if head is not None:
         texts = [column.name for column in source.facts.columns if column.kind == "text"]
-        head = heads[0].drop_columns([name for name in texts if name in heads[0].column_names])
-        rehearse(config.operations, head)
+        rehearse(config.operations, head.drop_columns([name for name in texts if name in head.column_names]))
     for draw in draws:
         asked = Asked(draw.conditions, draw.balance, draw.steps)
         table, _ = generated(source, 1, seed=config.seed, offset=0, sampler=draw.sampler, asked=asked)
@@ -187,10 +166,10 @@ def _rehearsed(
     return pa.schema(list(fields.values()))
 
 
-def _texts(heads: list[pa.Table], schema: Schema) -> pa.Schema:
+def _texts(head: pa.Table | None, schema: Schema) -> pa.Schema:
     names = [column.name for column in schema.columns if isinstance(column, TextColumn)]
-    head = heads[0].schema if heads else pa.schema([])
-    return pa.schema([pa.field(name, head.field(name).type) for name in names if name in head.names])
+    there = head.schema if head is not None else pa.schema([])
+    return pa.schema([pa.field(name, there.field(name).type) for name in names if name in there.names])
 
 
 def _output_schema(facts: Facts, schema: Schema, texts: pa.Schema, extras: pa.Schema) -> pa.Schema:

@@ -81,20 +81,29 @@ def formats_of(schema: pa.Schema) -> dict[str, str]:
     }
 
 
-def reading_schema(facts: Facts) -> Schema:
+def reading_schema(facts: Facts, *, exact: bool = False) -> Schema:
     """Return how to read a CSV file of the model's records: each column as the model has it.
 
     Made from what a server tells too, so that a file reads the same here and there.
+
+    Args:
+        facts: Of the model.
+        exact: Whether cells may be missing where the model's may, and nowhere else.
     """
     from augment.data import Schema  # noqa: PLC0415 - pydantic, only where files are read
 
-    return Schema.model_validate({"columns": [_column(column, facts.schema) for column in facts.columns]})
+    columns = [_column(column, facts.schema, exact=exact) for column in facts.columns]
+    return Schema.model_validate({"columns": columns})
 
 
-def _column(column: ColumnFacts, schema: pa.Schema) -> dict[str, Any]:
+def _column(column: ColumnFacts, schema: pa.Schema, *, exact: bool) -> dict[str, Any]:
     from augment.data.storage import storage_name  # noqa: PLC0415 - likewise
 
-    entry: dict[str, Any] = {"name": column.name, "kind": column.kind, "nullable": True}
+    entry: dict[str, Any] = {
+        "name": column.name,
+        "kind": column.kind,
+        "nullable": column.nullable or not exact,
+    }
     if column.kind == "text":
         return {**entry, "storage": "string"}
     kind = schema.field(column.name).type

@@ -21,7 +21,7 @@ def test_the_commands_are_all_there_in_the_order_of_a_first_walk() -> None:
     assert [place.start() for place in places if place] == sorted(place.start() for place in places if place)
     assert "130 interrupted" in ran.out
     first = ["schema", "train", "info", "serve", "sign", "generate", "interpolate", "denoise", "encode"]
-    assert [*first, "score", "predict", "evaluate"] == COMMANDS
+    assert [*first, "score", "predict", "evaluate", "step"] == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)

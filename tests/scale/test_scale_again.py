@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from augment.errors import RequestError, StepError
+from augment.errors import RequestError, SchemaError, StepError
 from augment.scale.local import LocalEngine
 from augment.scale.making import open_maker
 from augment.scale.run import plan_step, run_step
@@ -23,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
     from augment.scale.config import StepConfig
     from augment.scale.making import Made
     from augment.scale.plan import Plan
 
 CONDITIONED = (
     {"do": "impute"},
-    {"do": "augment", "rows": 6_000, "conditions": ["age > 30"]},
+    {"do": "augment", "rows": 4_000, "conditions": ["age > 30"]},
     {"do": "score"},
 )
 
@@ -51,26 +57,24 @@ class Started:
         return self.process.returncode, told
 
 
-def test_the_second_run_does_nothing(root: Path, flat_dir: Path) -> None:
+def test_the_second_run_does_nothing(done: Path, flat_dir: Path) -> None:
     """Nothing is made or written; the outcome is the same."""
-    first = run_step(config_of(root, flat_dir))
-    before = {file: file.stat().st_mtime_ns for file in (root / "out").iterdir() if file.name != "_lock"}
-    second = run_step(config_of(root, flat_dir), engine=Nobody())
-    assert (first.made, second.made) == (6, 0)
-    assert second.manifest == first.manifest
-    assert {file: file.stat().st_mtime_ns for file in before} == before
-    assert plan_step(config_of(root, flat_dir)).done
+    before = {file: file.stat().st_mtime_ns for file in (done / "out").iterdir()}
+    second = run_step(config_of(done, flat_dir), engine=Nobody())
+    assert second.made == 0
+    assert second.manifest == manifest_of(done / "out")
+    assert {file: file.stat().st_mtime_ns for file in (done / "out").iterdir()} == before
+    assert plan_step(config_of(done, flat_dir)).done
 
 
-def test_missing_parts_alone_are_made(root: Path, flat_dir: Path) -> None:
+def test_missing_parts_alone_are_made(done: Path, flat_dir: Path) -> None:
     """A part that is gone is made again, the same to the byte; the others are not touched."""
-    run_step(config_of(root, flat_dir))
-    before, manifest = parts_of(root / "out"), (root / "out" / "_manifest.json").read_bytes()
-    (root / "out" / "synthetic-00000001.parquet").unlink()
-    assert not plan_step(config_of(root, flat_dir)).done
-    assert run_step(config_of(root, flat_dir)).made == 1
-    assert parts_of(root / "out") == before
-    assert (root / "out" / "_manifest.json").read_bytes() == manifest
+    before, manifest = parts_of(done / "out"), (done / "out" / "_manifest.json").read_bytes()
+    (done / "out" / "synthetic-00000001.parquet").unlink()
+    assert not plan_step(config_of(done, flat_dir)).done
+    assert run_step(config_of(done, flat_dir)).made == 1
+    assert parts_of(done / "out") == before
+    assert (done / "out" / "_manifest.json").read_bytes() == manifest
 
 
 def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Path) -> None:
@@ -79,7 +83,7 @@ def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Pa
     run_step(config_of(root, flat_dir, operations=CONDITIONED, output=str(root / "whole")))
     output = root / "out"
     kept: dict[str, int] = {}
-    for count in (0, 2, 5, 8):
+    for count in (0, 3, 6):
         workers = 1 + count % 2
         started = Started(config.model_copy(update={"workers": workers}), root)
         wait_for(
@@ -91,7 +95,7 @@ def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Pa
             assert (output / name).stat().st_mtime_ns == written, "a part was made twice"
         kept = {file.name: file.stat().st_mtime_ns for file in output.glob("*.parquet")}
     assert not (output / "_manifest.json").exists()
-    assert run_step(config).made == 14 - len(kept)
+    assert run_step(config).made == 10 - len(kept)
     assert parts_of(output) == parts_of(root / "whole")
     assert (output / "_manifest.json").read_bytes() == (root / "whole" / "_manifest.json").read_bytes()
     assert sorted(file.name for file in output.iterdir()) == sorted(
@@ -101,9 +105,6 @@ def test_killed_at_any_moment_and_run_again_it_is_whole(root: Path, flat_dir: Pa
 
 def test_a_worker_that_dies_is_replaced(root: Path, flat_dir: Path) -> None:
     """A process that is killed costs nothing but its time."""
-    import multiprocessing  # noqa: PLC0415 - here alone
-    import os  # noqa: PLC0415
-
     config = config_of(root, flat_dir, operations=CONDITIONED)
     run_step(config.model_copy(update={"output": str(root / "whole")}))
 
@@ -116,6 +117,43 @@ def test_a_worker_that_dies_is_replaced(root: Path, flat_dir: Path) -> None:
 
     run_step(config, engine=Killing(2))
     assert parts_of(root / "out") == parts_of(root / "whole")
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_that_die_again_and_again_end_the_run(root: Path, flat_dir: Path) -> None:
+    """A part that ends three processes is told, with what to do; no process is left."""
+    ended = threading.Event()
+
+    def kill_all() -> None:
+        while not ended.wait(0.02):
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    try:
+        with pytest.raises(
+            StepError, match=r"3 processes died at it, the last with exit code -9\. .*part_rows"
+        ):
+            run_step(config_of(root, flat_dir, workers=2))
+    finally:
+        ended.set()
+        killer.join()
+    assert multiprocessing.active_children() == []
+
+
+def test_what_a_worker_finds_wrong_is_told_as_it_is(root: Path, flat_dir: Path) -> None:
+    """File, row, rule and value cross processes; no process is left."""
+    path = root / "in" / "1.parquet"
+    table = pq.read_table(path)
+    age = table["age"].to_pylist()
+    age[555] = 1.5
+    pq.write_table(table.set_column(table.column_names.index("age"), "age", [age]), path)
+    with pytest.raises(SchemaError) as caught:
+        run_step(config_of(root, flat_dir, workers=2))
+    (violation,) = caught.value.violations
+    assert caught.value.context == str(path)
+    assert (violation.field, violation.value) == ("columns.age.rows[555]", "1.5")
     assert multiprocessing.active_children() == []
 
 
@@ -143,62 +181,78 @@ def test_two_runs_at_once_do_not_mix(root: Path, flat_dir: Path) -> None:
         ({"part_rows": 1_024}, "part_rows"),
     ],
 )
-def test_another_step_is_refused_unless_asked_to_overwrite(
-    change: dict[str, Any], named: str, root: Path, flat_dir: Path
-) -> None:
-    """The output of another configuration stays as it is; `overwrite` removes it first."""
-    run_step(config_of(root, flat_dir))
-    before = parts_of(root / "out")
+def test_another_step_is_refused(change: dict[str, Any], named: str, done: Path, flat_dir: Path) -> None:
+    """The output of another configuration stays as it is."""
+    before = parts_of(done / "out")
     for act in (run_step, plan_step):
         with pytest.raises(RequestError, match=f"output must be of this model, .*{re.escape(named)}"):
-            act(config_of(root, flat_dir, **change))
-    assert parts_of(root / "out") == before
-    run_step(config_of(root, flat_dir, **change), overwrite=True)
-    assert parts_of(root / "out") != before
-    assert plan_step(config_of(root, flat_dir, **change)).done
+            act(config_of(done, flat_dir, **change))
+    assert parts_of(done / "out") == before
 
 
-def test_a_changed_input_is_refused_and_a_moved_one_is_not(root: Path, flat_dir: Path) -> None:
+def test_an_earlier_output_is_overwritten_where_asked(done: Path, flat_dir: Path) -> None:
+    """`overwrite` removes it, and makes what is asked for now."""
+    before = parts_of(done / "out")
+    run_step(config_of(done, flat_dir, part_rows=1_024), overwrite=True)
+    assert sorted(parts_of(done / "out")) != sorted(before)
+    assert plan_step(config_of(done, flat_dir, part_rows=1_024)).done
+
+
+def test_a_changed_input_is_refused_and_a_moved_one_is_not(done: Path, flat_dir: Path) -> None:
     """What counts is the content of the files, not where or when."""
-    run_step(config_of(root, flat_dir))
-    (root / "in").rename(root / "moved")
-    assert run_step(config_of(root, flat_dir, input=str(root / "moved"))).made == 0
-    (root / "moved" / "1.parquet").unlink()
+    (done / "in").rename(done / "moved")
+    assert run_step(config_of(done, flat_dir, input=str(done / "moved"))).made == 0
+    (done / "moved" / "1.parquet").unlink()
     with pytest.raises(RequestError, match="inputs"):
-        run_step(config_of(root, flat_dir, input=str(root / "moved")))
+        run_step(config_of(done, flat_dir, input=str(done / "moved")))
 
 
-def test_engine_and_place_may_change(root: Path, flat_dir: Path) -> None:
-    """Who makes the rows is no part of what they are: another engine goes on where one stopped."""
-    run_step(config_of(root, flat_dir))
-    (root / "out" / "real-00000000.parquet").unlink()
-    assert run_step(config_of(root, flat_dir, workers=2)).made == 1
+def test_an_input_that_changes_meanwhile_is_told(root: Path, flat_dir: Path, given: pa.Table) -> None:
+    """Parts of before and after do not become one output."""
+
+    class Changing(LocalEngine):
+        def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+            for place, made in enumerate(super().run(plan, numbers)):
+                if place == 0:
+                    pq.write_table(given.slice(0, 600), root / "in" / "1.parquet")
+                yield made
+
+    with pytest.raises(StepError, match=r"1\.parquet must stay as it is while the step runs"):
+        run_step(config_of(root, flat_dir), engine=Changing(1))
+    assert not (root / "out" / "_manifest.json").exists()
 
 
-def test_parts_of_another_run_are_never_taken(root: Path, flat_dir: Path) -> None:
+def test_a_part_that_was_cut_short_is_told(done: Path, flat_dir: Path) -> None:
+    """Whatever happened to the disk: nothing is built on half a file."""
+    (done / "out" / "_manifest.json").unlink()
+    part = done / "out" / "real-00000001.parquet"
+    part.write_bytes(part.read_bytes()[:-50])
+    with pytest.raises(StepError, match=r"real-00000001\.parquet must be whole Parquet.*Remove it"):
+        run_step(config_of(done, flat_dir))
+
+
+def test_parts_of_another_run_are_never_taken(done: Path, flat_dir: Path) -> None:
     """Each part says which run it is of, where nobody can hold the output."""
-    run_step(config_of(root, flat_dir))
-    other = config_of(root, flat_dir, seed=8, output=str(root / "other"))
+    other = config_of(done, flat_dir, seed=8, output=str(done / "other"))
     run_step(other)
     name = "synthetic-00000000.parquet"
-    (root / "other" / "_manifest.json").unlink()
-    (root / "other" / name).write_bytes((root / "out" / name).read_bytes())
+    (done / "other" / "_manifest.json").unlink()
+    (done / "other" / name).write_bytes((done / "out" / name).read_bytes())
     with pytest.raises(StepError, match=f"{name} must be of this run"):
         run_step(other)
 
 
-def test_one_part_alone_is_the_same(root: Path, flat_dir: Path) -> None:
+def test_one_part_alone_is_the_same(done: Path, flat_dir: Path) -> None:
     """A part is a pure function of the plan and its number: what an engine elsewhere builds on."""
-    run_step(config_of(root, flat_dir))
-    elsewhere = config_of(root, flat_dir, output=str(root / "elsewhere"))
-    (root / "elsewhere").mkdir()
+    elsewhere = config_of(done, flat_dir, output=str(done / "elsewhere"))
+    (done / "elsewhere").mkdir()
     plan = plan_step(elsewhere).plan
     with open_maker(plan, threads=2) as maker:
         made = maker.make(3)
-    (listed,) = [each for each in manifest_of(root / "out")["parts"] if each["sha256"] == made.sha256]
+    (listed,) = [each for each in manifest_of(done / "out")["parts"] if each["sha256"] == made.sha256]
     assert listed["name"] == plan.parts[3].name
     assert json.dumps(listed["rows"]) == str(made.rows)
-    assert rows_of(root / "elsewhere").num_rows == made.rows
+    assert rows_of(done / "elsewhere").num_rows == made.rows
 
 
 class Nobody:

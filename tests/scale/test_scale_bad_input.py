@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.server.running import ServerThread
+
 SCORED = ({"do": "score"},)
 
 
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
+
+
+def _rewrite(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _with(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -60,7 +66,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], type[AugmentError], str]] = {
     "a column too many": (
         lambda path: _with(path, lambda table: table.append_column("more", table["age"])),
         RecordsError,
-        r"1\.parquet: columns\.more must be in every file or in none: .*0\.parquet differs",
+        r"1\.parquet: columns\.more must be in every file or in none, and .*0\.parquet has it not",
     ),
     "a column that is not there": (
         lambda path: _with(path, lambda table: table.drop_columns(["age"])),
@@ -69,12 +75,12 @@ BROKEN: dict[str, tuple[Callable[[Path], None], type[AugmentError], str]] = {
     ),
     "cut short": (_cut, DataFileError, r"1\.parquet: file must be whole Parquet.*write it again"),
     "no file of Parquet": (
-        lambda path: path.write_text("age,class\n1,2\n") and None,
+        lambda path: _rewrite(path, b"age,class\n1,2\n"),
         DataFileError,
         r"1\.parquet: file must be whole Parquet",
     ),
     "no file at all": (
-        lambda path: path.write_bytes(b"") and None,
+        lambda path: _rewrite(path, b""),
         DataFileError,
         r"1\.parquet: file must be whole Parquet",
     ),
@@ -125,6 +131,24 @@ def test_a_cell_deep_inside_is_named_by_its_row_in_its_file(root: Path, flat_dir
     told = r"1\.parquet: columns\.age\.rows\[555\] must fit int64, got 1\.5"
     with pytest.raises(AugmentError, match=told):
         run_step(config_of(root, flat_dir, operations=({"do": "impute"},)))
+
+
+@pytest.mark.parametrize("engine", ["local", "server"])
+def test_a_missing_cell_that_no_operation_fills_in_is_named(
+    engine: str, root: Path, flat_dir: Path, flat_server: ServerThread
+) -> None:
+    """Scored as they are, rows must be whole where the model's are: file and row are told by each engine."""
+
+    def spoilt(table: pa.Table) -> pa.Table:
+        age = table["age"].to_pylist()
+        age[555] = None
+        return table.set_column(table.column_names.index("age"), "age", pa.array(age, pa.int64()))
+
+    _with(root / "in" / "1.parquet", spoilt)
+    through = {"engine": "server", "server": flat_server.target} if engine == "server" else {}
+    told = r"1\.parquet: columns\.age\.rows\[555\] must be there: the column is not nullable"
+    with pytest.raises(AugmentError, match=told):
+        run_step(config_of(root, flat_dir, operations=SCORED, **through))
 
 
 @pytest.mark.parametrize("there", ["nothing", "a directory without data", "files without rows"])
@@ -238,7 +262,7 @@ def test_impossible_operations_are_told_before_any_work(root: Path, flat_dir: Pa
         ({"rows": 5}, r"operations\[0\]\.rows must be at least the 1300 rows there are before it, got 5"),
         ({"rows": 2_000, "conditions": ["age > 300"]}, "age"),
         ({"rows": 2_000, "sampler": "magic"}, "sampler must be one of"),
-        ({"balance": "income"}, "balance must name a column of at most 1000 values|balance"),
+        ({"balance": "income"}, "balance must name a column of at most 50 values"),
         ({"balance": "colour"}, "no column 'colour'"),
     ):
         with pytest.raises(AugmentError, match=told):
@@ -255,6 +279,7 @@ def test_exit_codes_are_those_that_help_tells(root: Path, flat_dir: Path) -> Non
     assert not (root / "out").exists()
     first, second = augment("step", file), augment("step", file)
     assert (first.code, second.code) == (0, 0)
+    assert "1,300 given rows, 700 to make, in 6 parts" in first.err
     assert "wrote 6 of 6 parts" in first.out
     assert "nothing to do" in second.out
     assert augment("step", root / "none.yaml").code == 2

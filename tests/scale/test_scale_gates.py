@@ -38,10 +38,10 @@ def test_drift_is_told_column_by_column(root: Path, moved: Path, flat_dir: Path)
     near = plan_step(config_of(root, flat_dir, operations=MADE)).figures.drift
     far = plan_step(config_of(moved, flat_dir, operations=MADE)).figures.drift
     assert set(near) == {"age", "income", "city", "code", "member", "since", "day", "class"}
-    assert all(each["distance"] < 2 * each["expected"] for each in near.values())
+    assert all(each["distance"] < 3 * each["expected"] for each in near.values())
     assert far["age"]["distance"] > 3 * far["age"]["expected"]
     assert 0.15 < far["city"]["unseen"] < 0.25
-    assert far["member"]["distance"] < 2 * far["member"]["expected"]
+    assert far["member"]["distance"] < 3 * far["member"]["expected"]
 
 
 def test_a_drift_beyond_the_limit_ends_the_step_before_any_work(moved: Path, flat_dir: Path) -> None:
@@ -51,9 +51,12 @@ def test_a_drift_beyond_the_limit_ends_the_step_before_any_work(moved: Path, fla
         run_step(config)
     assert not (moved / "out").exists()
     (moved / "step.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-    ran = augment("step", moved / "step.yaml")
-    assert ran.code == 3
-    assert "remedy  train a model on newer rows" in ran.err
+    for arguments in ((), ("--dry-run",)):
+        ran = augment("step", moved / "step.yaml", *arguments)
+        assert ran.code == 3
+        assert "remedy  train a model on newer rows" in ran.err
+    assert "age: 0." in ran.err  # the plan warns of what is far, and shows all the rest
+    assert "0 of 5 parts are there" in ran.out
     assert run_step(config.model_copy(update={"max_drift": 1.0})).manifest["figures"]["drift"]["age"]
     with pytest.raises(GateError):
         run_step(config)
