@@ -39,8 +39,17 @@ class Dying(Generating):
         """Yield a table, then die, the first time that anybody gets so far."""
         for table in super().__call__(parts):
             yield table
-            if parts.column("id")[0].as_py() >= 5 and _first(self.died):
+            if parts.column("first")[0].as_py() >= 5 and _first(self.died):
                 os._exit(1)
+
+
+class Deadly(Generating):
+    """Kills its process whatever it is given."""
+
+    def __call__(self, parts: pa.Table) -> Iterator[pa.Table]:
+        """Exit."""
+        del parts
+        os._exit(1)
 
 
 def _first(mark: Path) -> bool:
@@ -82,6 +91,18 @@ def test_a_killed_actor_changes_nothing(
     made = all_rows(generate(tiny_bundle, ROWS, seed=9, part_rows=PART_ROWS, concurrency=2))
     assert mark.exists()
     assert same(made, wanted)
+
+
+@pytest.mark.slow
+def test_parts_that_kill_every_actor_end_the_run(
+    two_nodes: Any, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than being tried without an end."""
+    del two_nodes
+    monkeypatch.setattr(datasets, "Generating", Deadly)
+    monkeypatch.setattr(datasets, "_RETRIES", 2)
+    with pytest.raises(Exception, match=r"(?i)actor.*(died|unavailable)"):
+        all_rows(generate(tiny_bundle, 10, concurrency=1))
 
 
 @pytest.mark.slow
