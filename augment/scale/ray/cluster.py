@@ -13,6 +13,7 @@ from augment.errors import ClusterError
 __all__ = ["connect", "cpus"]
 
 _LOCAL = ("", "local", "auto")
+_SETTINGS, _TYPE_PLACE = 4, 3
 
 
 def connect(address: str | None = None, *, timeout_s: float = 10.0) -> None:
@@ -34,7 +35,7 @@ def connect(address: str | None = None, *, timeout_s: float = 10.0) -> None:
     if wanted not in _LOCAL:
         _require_answer(wanted, timeout_s)
     try:
-        ray.init(address=wanted or None, log_to_driver=False)
+        ray.init(address=wanted or None)
     except (ConnectionError, TimeoutError, RuntimeError) as exc:
         raise ClusterError(_refusal(wanted, str(exc))) from exc
 
@@ -45,7 +46,7 @@ def cpus() -> int:
 
 
 def _require_answer(address: str, timeout_s: float) -> None:
-    """Refuse an address at which nobody listens: Ray itself waits for minutes."""
+    """Refuse an address where nobody answers: Ray itself waits for minutes."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
         host, port = parts.hostname, parts.port
@@ -54,9 +55,19 @@ def _require_answer(address: str, timeout_s: float) -> None:
     if host is None or port is None:
         raise ClusterError(_refusal(address, "it must be host:port or ray://host:port"))
     try:
-        socket.create_connection((host, port), timeout=timeout_s).close()
+        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+            heard = os.environ.get("RAY_USE_TLS") == "1" or _speaks_grpc(connection)
     except OSError as exc:
         raise ClusterError(_refusal(address, str(exc))) from exc
+    if not heard:
+        raise ClusterError(_refusal(address, "what listens there is no Ray"))
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Return whether the other side begins as HTTP/2 has it (RFC 9113, 3.4), with a frame of settings."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0]))
+    frame = connection.recv(9)
+    return len(frame) > _TYPE_PLACE and frame[_TYPE_PLACE] == _SETTINGS
 
 
 def _refusal(address: str, reason: str) -> str:

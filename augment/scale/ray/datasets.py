@@ -203,11 +203,19 @@ def _in_actors(
         batch_format="pyarrow",
         batch_size=None,
         num_cpus=threads,
-        concurrency=concurrency or (1, max(1, cpus() // threads)),
+        compute=_pool(concurrency, threads),
         max_task_retries=_RETRIES,
     )
     made.context.execution_options.preserve_order = True
     return made
+
+
+def _pool(concurrency: Concurrency, threads: int) -> ray.data.ActorPoolStrategy:
+    """Return how many actors: so many, between so many, or up to what the cluster holds."""
+    if isinstance(concurrency, int):
+        return ray.data.ActorPoolStrategy(size=checked_integer("concurrency", concurrency, 1, 2**31 - 1))
+    least, most = concurrency or (1, max(1, cpus() // threads))
+    return ray.data.ActorPoolStrategy(min_size=least, max_size=most)
 
 
 def _parts(count: int) -> Dataset:
