@@ -116,18 +116,30 @@ def test_a_removed_node_changes_nothing(two_nodes: Any, tiny_bundle: Path, wante
     assert same(pa.concat_tables(tables), wanted)
 
 
-def _run(code: str, **environment: str) -> tuple[str, float]:
+def _run(code: str, status: int = 1) -> tuple[str, float]:
+    """Return the last line that Python writes of some code, and how long it takes."""
     started = time.monotonic()
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=100,
         check=False,
     )
-    assert done.returncode == 1
-    return done.stderr.strip().splitlines()[-1], time.monotonic() - started
+    assert done.returncode == status, done.stdout
+    return done.stdout.strip().splitlines()[-1], time.monotonic() - started
+
+
+@pytest.mark.slow
+def test_a_cluster_is_found_by_its_address(two_nodes: Any, tiny_bundle: Path) -> None:
+    """By another process."""
+    code = f"""
+from augment.scale.ray import connect, generate
+connect({two_nodes.address!r})
+print("rows:", generate({str(tiny_bundle)!r}, 70).count())
+"""
+    assert _run(code, status=0)[0] == "rows: 70"
 
 
 CONNECT = "from augment.scale.ray import connect; connect({!r}, timeout_s=5)"
