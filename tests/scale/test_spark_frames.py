@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +38,18 @@ def spark() -> Iterator[Any]:
     """Spark on this machine, on two processors."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - with Spark alone
 
-    session = (
-        SparkSession.builder.master("local[2,4]")  # where a task may fail 4 times
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.memory", "1g")
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)  # else the first python3 of the path, whoever's it is
+        session = (
+            SparkSession.builder.master("local[2,4]")  # where a task may fail 4 times
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.driver.memory", "1g")
+            .config("spark.sql.shuffle.partitions", "2")
+            .getOrCreate()
+        )
+        yield session
+        session.stop()
 
 
 @pytest.fixture(scope="module")
