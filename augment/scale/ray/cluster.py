@@ -22,8 +22,8 @@ def connect(address: str | None = None, *, timeout_s: float = 10.0) -> None:
     `augment.scale.ray` calls it by itself without an address.
 
     Args:
-        address: `host:6379` of a cluster whose machines this one is among, `ray://host:10001` of another
-            one. None: what `RAY_ADDRESS` says, else a cluster of this machine alone is started.
+        address: `host:6379` of a cluster whose machines this one is among. None: what `RAY_ADDRESS` says,
+            else a cluster of this machine alone is started.
         timeout_s: How long to wait for an answer.
 
     Raises:
@@ -53,7 +53,7 @@ def _require_answer(address: str, timeout_s: float) -> None:
     except ValueError as exc:
         raise ClusterError(_refusal(address, str(exc))) from exc
     if host is None or port is None:
-        raise ClusterError(_refusal(address, "it must be host:port or ray://host:port"))
+        raise ClusterError(_refusal(address, "it must be host:port"))
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as connection:
             heard = os.environ.get("RAY_USE_TLS") == "1" or _speaks_grpc(connection)
