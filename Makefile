@@ -17,7 +17,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-scale check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving soak fuzz clean
+.PHONY: help install demo test test-slow test-scale check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers soak fuzz clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -130,6 +130,9 @@ bench-overload: $(VENV)/.installed ## Ten times the load, stalled and cancelled 
 
 bench-serving: $(VENV)/.installed ## How fast the service is, beside its targets, with a plot; BENCH_ARGS="--help" says how
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.speed $(BENCH_ARGS)
+
+bench-workers: $(VENV)/.installed ## Several server processes on one port beside one; BENCH_ARGS="--help" says how
+	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.workers $(BENCH_ARGS)
 
 soak: $(VENV)/.installed ## 10 minutes among clients that crash, dawdle, cancel and lie; SOAK_ARGS="--quick", "--seconds 3600"
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.soak $(SOAK_ARGS)

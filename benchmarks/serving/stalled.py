@@ -61,11 +61,17 @@ class Stalled:
 
 
 def half_sent(target: str, size: int, method: str = "Denoise") -> socket.socket:
-    """Open a connection and send headers and all but the end of a message, as far as the server takes it."""
+    """Open a connection and send headers and all but the end of a message, as far as the server takes it.
+
+    Args:
+        target: Of the server.
+        size: Bytes of the message.
+        method: One of our own, or `service/method`.
+    """
     host, _, port = target.partition(":")
     connection = socket.create_connection((host, int(port)))
     settings = _frame(4, 0, 0, b"")
-    path = f"/{SERVICE}/{method}"
+    path = f"/{method}" if "/" in method else f"/{SERVICE}/{method}"
     pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x")]
     pairs += [("content-type", "application/grpc"), ("te", "trailers")]
     block = b"".join(_literal(name, value) for name, value in pairs)

@@ -1,61 +1,72 @@
-"""Services that are not ours, such as health: a body that is no message is their caller's mistake as well.
+"""Services that are not ours, health and reflection: their requests are read with the same care as ours.
 
-gRPC's own answer to such a body is UNKNOWN with the text of whatever was raised.
+gRPC's own answer to a body that is no message is UNKNOWN with the text of whatever was raised, and it takes
+in any number of requests at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from augment.errors import RequestError
+from augment_server.denials import IdleError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-__all__ = ["answered_by", "lenient", "whole"]
+    from augment_server.uploads import Uploads
 
-_RULE = "must be a message of this method"
+__all__ = ["answered_by", "messages"]
 
 
-def answered_by(handler: Any) -> Any:
-    """Return the handler of a method with one request, which answers INVALID_ARGUMENT to one that is none."""
+def answered_by(handler: Any, uploads: Uploads) -> Any:
+    """Return the handler of a method with one request, as one that reads it itself.
+
+    It answers INVALID_ARGUMENT to a body that is no message, and DEADLINE_EXCEEDED where none comes.
+    """
     behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
 
-    async def answer(request: Any, context: Any) -> Any:
-        if isinstance(request, bytes):
-            await context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, f"request {_RULE}, got {len(request)} bytes"
-            )
-        return await behaviour(request, context)
-
-    kind: Any = grpc.unary_unary_rpc_method_handler
-    if handler.response_streaming:
-        kind = grpc.unary_stream_rpc_method_handler
-    return kind(answer, lenient(handler.request_deserializer), handler.response_serializer)
-
-
-def lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Return a deserializer that gives bytes which are no message as they came."""
-
-    def read(body: bytes) -> Any:
+    async def answer(_: object, context: Any) -> None:
+        request: Any = None
         try:
-            return deserializer(body)
-        except DecodeError:
-            return body
+            request = await anext(messages(handler, context, uploads), None)
+        except RequestError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except IdleError as error:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, str(error))
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "request must be there, got none")
+        response = await behaviour(request, context)
+        if not handler.response_streaming:
+            await context.write(response)
 
-    return read
+    return grpc.stream_stream_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
 
-async def whole(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Yield the messages of a stream.
+async def messages(handler: Any, context: Any, uploads: Uploads) -> AsyncIterator[Any]:
+    """Yield the messages of a call, each read when there is a place.
 
     Raises:
-        RequestError: One was no message.
+        RequestError: One is no message.
+        IdleError: The next one does not come.
     """
-    async for request in requests:
-        if isinstance(request, bytes):
-            raise RequestError.of("request", _RULE, f"{len(request)} bytes")
-        yield request
+    while True:
+        try:
+            async with uploads.place():
+                body = await context.read()
+        except TimeoutError:
+            raise IdleError("the request was not sent in time") from None
+        except grpc.aio.InternalError:  # the caller went away just now
+            raise asyncio.CancelledError from None
+        if body is grpc.aio.EOF:
+            return
+        try:
+            message = handler.request_deserializer(body)
+        except DecodeError as error:
+            rule = "must be a message of this method"
+            raise RequestError.of("request", rule, f"{len(body)} bytes") from error
+        yield message

@@ -16,11 +16,13 @@ from augment_proto.reasons import SERVICE
 from augment_proto.refusal import Refusal, pack
 from augment_server.admission import Bid
 from augment_server.calls import Call, begin_call, note
-from augment_server.foreign import answered_by, lenient, whole
+from augment_server.denials import IdleError
+from augment_server.foreign import answered_by, messages
+from augment_server.hosting.memory import Trimming
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
 from augment_server.status import is_fault, refusal_of
-from augment_server.uploads import Uploads
+from augment_server.uploads import FEW_BYTES, Uploads
 from augment_server.wire import Wire
 
 if TYPE_CHECKING:
@@ -68,8 +70,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._admission = admission
         self._metrics = metrics
         self._idle_s = settings.idle_s
-        self._uploads = Uploads(settings.max_request_bytes, settings.idle_s, settings.workers)
+        largest, idle_s, workers = settings.max_request_bytes, settings.idle_s, settings.workers
+        self._uploads = Uploads(largest, idle_s, workers)
+        self._health = Uploads(largest, idle_s, workers, FEW_BYTES)  # apart, so that it waits for nobody else
+        self._foreign = Uploads(largest, idle_s, workers, FEW_BYTES)
         self._service = service
+        self._trimming = Trimming()
 
     async def intercept_service(
         self,
@@ -86,7 +92,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return handler
         if service == f"/{health.SERVICE_NAME}":
-            return answered_by(handler)
+            return answered_by(handler, self._health)
         if service != f"/{self._service}":
             return self._guarded(handler, method)
         return grpc.stream_stream_rpc_method_handler(self._answer(handler, method))
@@ -107,16 +113,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _guarded(self, handler: Any, method: str) -> Any:
         """Return a handler of another service, all of whose methods stream both ways, for known callers."""
 
-        async def answer(requests: AsyncIterator[Any], context: Any) -> None:
+        async def answer(_: object, context: Any) -> None:
             async with self._answering(method, context):
-                async for message in handler.stream_stream(whole(requests), context):
+                requests = messages(handler, context, self._foreign)
+                async for message in handler.stream_stream(requests, context):
                     await context.write(message)
 
-        return grpc.stream_stream_rpc_method_handler(
-            answer,
-            request_deserializer=lenient(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
-        )
+        return grpc.stream_stream_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
     @asynccontextmanager
     async def _answering(self, method: str, context: Any) -> AsyncIterator[Call]:
@@ -144,6 +147,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 get_logger().error("fault", method=method, exc_info=error)
             self._end(call, span, _CODES[refusal.code].name, refusal)
             _let_go(error)
+            if isinstance(error, IdleError):
+                self._trimming.soon()
             details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
             await context.abort(_CODES[refusal.code], pack(refusal).message, details)
         else:

@@ -147,6 +147,10 @@ class Server:
         await tell({"", SERVICE, *(model.name for model in self._registry.models())})
 
 
+_CALLS_A_CONNECTION = 1024
+"""At a time; further ones wait at the client."""
+
+
 def _options(settings: Settings) -> list[tuple[str, int]]:
     """Return gRPC's own settings.
 
@@ -157,6 +161,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_request_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", _CALLS_A_CONNECTION),
         ("grpc.http2.bdp_probe", 0),
         ("grpc.so_reuseport", int(settings.workers > 1)),
         ("grpc.keepalive_time_ms", 60_000),

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         le=86400,
         description="seconds after which a caller that does not send or read is cut off",
     )
+    hang_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=86400,
+        description="seconds without a sign of life after which one of several workers is replaced",
+    )
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="port of the Prometheus metrics; default: none"
     )

@@ -70,6 +70,7 @@ class Wire:
 
         Raises:
             IdleError: The caller does not read.
+            CancelledError: It is gone.
         """
         data = self._handler.response_serializer(message)
         self._metrics.sent(self._call.method, len(data))
@@ -81,6 +82,8 @@ class Wire:
                 await self._context.write(data)
         except TimeoutError:
             raise IdleError(f"nothing was read for {self._idle_s:g} s") from None
+        except grpc.aio.InternalError:  # the caller went away just now, of which gRPC has not told us yet
+            raise asyncio.CancelledError from None
 
     async def _read(self, late: str) -> Any:
         """Return the next message's bytes, or EOF.
@@ -93,6 +96,8 @@ class Wire:
                 return await self._context.read()
         except TimeoutError:
             raise IdleError(late) from None
+        except grpc.aio.InternalError:  # likewise
+            raise asyncio.CancelledError from None
 
     def _taken(self, body: bytes) -> Any:
         self._metrics.received(self._call.method, len(body))

@@ -18,6 +18,7 @@ from augment_server.quotas import Quotas
 from augment_server.shared_buckets import SharedBuckets
 from augment_server.stopping import Stopping
 from augment_server.supervision.orders import HURRY, Order, Report
+from augment_server.supervision.pulse import beat
 
 if TYPE_CHECKING:
     from augment_server.registry import Registry
@@ -43,15 +44,17 @@ def main() -> int:
 async def _serve(order: Order, registry: Registry, orders: BinaryIO) -> None:
     stopping = Stopping()
     stopping.on_signals(stopping.stop.set, signal.SIGTERM, signal.SIGINT)
-    listening = asyncio.create_task(_listen(stopping, orders))
+    tasks = [asyncio.create_task(_listen(stopping, orders))]
 
     def ready(facts: dict[str, Any]) -> None:
         get_logger().info("worker ready", pid=os.getpid(), **facts)
         _report(order, Report(**facts))
+        tasks.append(asyncio.create_task(beat(order.report_to)))
 
     quotas = Quotas(SharedBuckets(order.quotas_in))
     await serve_until(stopping, order.settings, registry, ready, quotas)
-    listening.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def _listen(stopping: Stopping, orders: BinaryIO) -> None:
@@ -79,6 +82,5 @@ def _report(order: Order, report: Report) -> None:
     """Tell the supervisor; where it is gone, standard input tells that."""
     try:
         os.write(order.report_to, report.model_dump_json().encode() + b"\n")
-        os.close(order.report_to)
     except OSError as error:
         get_logger().warning("no supervisor", reason=str(error))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from augment_client import Client
 from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+from serving.stalled import half_sent
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
@@ -85,3 +89,35 @@ def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_
 
         parts = [part.records.to_pylist() for part in client.denoise_batches("flat", late())]
     assert parts == whole
+
+
+def test_health_and_reflection_have_places_of_their_own(flat_dir: Path) -> None:
+    """Requests to them that stall give way to the next, and keep neither each other nor our own waiting."""
+    health, reflection = "grpc.health.v1.Health/Check", "grpc.reflection.v1alpha.ServerReflection"
+    stalled = [health] * 12 + [f"{reflection}/ServerReflectionInfo"] * 12
+    with (
+        threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=SECONDS) as server,
+        grpc.insecure_channel(server.target) as channel,
+        Client(server.target) as client,
+    ):
+        connections = [half_sent(server.target, 2**20, path) for path in stalled]
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        assert client.generate("flat", 5).num_rows == 5
+        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS / 2)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        for connection in connections:
+            connection.close()
+
+
+def test_a_connection_has_so_many_calls_at_a_time(flat_dir: Path) -> None:
+    """The server says so in its first frame of HTTP/2, whose settings are pairs of a number and a value."""
+    with (
+        threaded_server(flat_dir) as server,
+        socket.create_connection(("127.0.0.1", server.server.port), timeout=SECONDS) as connection,
+    ):
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        with connection.makefile("rb") as frames:
+            head = frames.read(9)
+            body = frames.read(int.from_bytes(head[:3], "big"))
+    assert head[3] == 4
+    assert dict(struct.iter_unpack(">HI", body))[3] == 1024

@@ -210,6 +210,30 @@ def test_a_killed_worker_is_replaced_and_its_stream_goes_on(four: ServerProcess,
     assert len(metric(four, "augment_calls_in_flight")) == 4
 
 
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(flat_dir: Path, flat: Model) -> None:
+    """Its stream goes on at another one; a worker is left alone while the whole server is stopped with it."""
+    with (
+        serving(flat_dir, 2, "--hang-s", "3") as server,
+        Client(server.target) as client,
+        client.generate_batches("flat", 300_000, seed=5) as stream,
+    ):
+        batches = [next(stream)]
+        pids = {line["worker"]: line["pid"] for line in server.told("worker ready")}
+        everyone = [server.pid, *pids.values()]
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in everyone:
+                os.kill(pid, number)
+            time.sleep(5)
+        assert not server.told("worker hangs")
+        for pid in pids.values():
+            os.kill(pid, signal.SIGSTOP)
+        batches += stream
+        for worker, pid in pids.items():
+            assert server.wait_for("worker ready", 2, worker=worker)["pid"] != pid
+    assert pa.Table.from_batches(batches).equals(flat.generate(300_000, seed=5))
+
+
 def test_sigterm_ends_all_workers_once_their_streams_are_done(two: ServerProcess) -> None:
     """The stream in flight arrives whole, the exit code is 0, and no process is left."""
     assert (two.ready["models"], two.ready["workers"]) == (["flat/1"], 2)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 
 import pyarrow as pa
 
-__all__ = ["give_back_memory", "keep_little_memory"]
+__all__ = ["Trimming", "give_back_memory", "keep_little_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _LARGE_BYTES = 2**20
+_TRIM_S = 1.0
 
 
 def keep_little_memory() -> None:
@@ -31,3 +33,22 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+class Trimming:
+    """Gives memory back in a thread, soon after it was told that much was freed. On one event loop alone.
+
+    What a stalled caller pinned came in many small pieces, which the C library keeps where they were.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def soon(self) -> None:
+        """Give memory back within a second, once for all who ask until then."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().call_later(_TRIM_S, self._begin)
+
+    def _begin(self) -> None:
+        self._waiting = None
+        asyncio.get_running_loop().run_in_executor(None, give_back_memory)

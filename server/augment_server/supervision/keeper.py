@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from augment.errors import AugmentError
 from augment_server.logs import get_logger
 from augment_server.supervision.orders import HURRY, STOP, Order, Report
+from augment_server.supervision.pulse import Pulse
 from augment_server.supervision.shares import cpus_of, share_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
 _STEADY_S = 60.0
 """A worker that has run for so long is no reason to wait before the next one."""
 
-_MAX_REPORT_BYTES = 2**20
-
 
 class WorkerError(AugmentError):
     """A worker did not get ready."""
@@ -38,6 +37,8 @@ class WorkerError(AugmentError):
 
 class Keeper:
     """Starts a worker, and another whenever it ends, after waits that double from 0.1 to 30 s.
+
+    One that gives no sign of life for as long as the settings say is ended.
 
     Args:
         index: The worker's number, from 0.
@@ -56,6 +57,8 @@ class Keeper:
         self.index = index
         self.report: Report | None = None
         self.restarts = 0
+        self._hang_s = settings.hang_s
+        self._pulse: Pulse | None = None
         self._share = share_of(settings, index, cpus)
         self._environment = _environment(cpus_of(index, settings.workers, cpus))
         self._quotas_in = quotas_in
@@ -90,7 +93,7 @@ class Keeper:
         wait_s = _FIRST_WAIT_S
         while True:
             began_s = time.monotonic()
-            code = await self._wait()
+            code = await self._end_of_it()
             if self._ending.is_set():
                 return
             get_logger().error("worker ended", worker=self.index, exit_code=code)
@@ -123,6 +126,20 @@ class Keeper:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
+    async def _end_of_it(self) -> int | None:
+        """Return the exit code of a worker that ended by itself, or had to be ended because it hangs."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            return await self._wait()
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        if self._pulse is not None and self.report is not None:
+            await self._pulse.lost(self._hang_s)
+            get_logger().error("worker hangs", worker=self.index, silent_s=self._hang_s)
+            self.kill()
+
     async def _begin(self) -> Report:
         """Start the process and return what it reports."""
         reading, report_to = os.pipe()
@@ -142,7 +159,10 @@ class Keeper:
         self._send(self._order(report_to).model_dump_json().encode() + b"\n")
         if self._ending.is_set():
             self._terminate()
-        line = await _line(reading)
+        if self._pulse is not None:
+            self._pulse.close()
+        self._pulse = await Pulse.open(reading)
+        line = await self._pulse.report()
         if line:
             return Report.model_validate_json(line)
         code = await self._wait()
@@ -184,16 +204,3 @@ def _command() -> list[str]:
 def _environment(cpus: int) -> Mapping[str, str]:
     """Return the variables of a worker: the pools of Arrow and BLAS would follow the host's CPUs."""
     return {"OMP_NUM_THREADS": str(cpus), **os.environ}
-
-
-async def _line(descriptor: int) -> bytes:
-    """Return the line that comes through a pipe; nothing where the other end is closed before."""
-    reader = asyncio.StreamReader(limit=_MAX_REPORT_BYTES)
-    pipe = os.fdopen(descriptor, "rb", buffering=0)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
-    try:
-        return await reader.readline()
-    finally:
-        transport.close()
