@@ -19,18 +19,18 @@
     |  |- BundleVersionError            a newer format than this library reads
     |  `- BundleUnsafeError             external data, a path that leaves the directory, a link
     |- PublishError                     a bundle or file could not be written; earlier versions are whole
-    |- ClusterError                     no cluster answers, or not the one that was meant
     |- GateError                        a figure is beyond the limit that was set for it
     |- StepError                        a step cannot go on: another run has its output, workers die
     |- TrainingError                    training cannot go on: divergence, no rows to learn from
-    `- ExportError                      torch and onnxruntime disagree past the tolerance
+    |- ExportError                      torch and onnxruntime disagree past the tolerance
+    `- ClusterError                     no cluster answers, or not the one that was meant
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,11 +88,21 @@ class Violation:
 
 
 class AugmentError(Exception):
-    """The root: catch this to catch all that this library raises on purpose."""
+    """The root: catch this to catch all that this library raises on purpose.
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Travel between processes as it is; without this, Python would call `__init__` with the message."""
-        return _travelled, (type(self), self.args, self.__dict__)
+    They cross processes whole: workers tell whoever gave them their work.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[AugmentError], args: tuple[object, ...], state: dict[str, object]) -> AugmentError:
+    """Return an error as it was, whatever its class is constructed of."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class InvalidInputError(AugmentError, ValueError):
@@ -215,10 +225,6 @@ class PublishError(AugmentError):
     """Writing failed (disk full, permission). What was there before is whole."""
 
 
-class ClusterError(AugmentError):
-    """No cluster answers at the address, or it cannot be used."""
-
-
 class GateError(AugmentError):
     """A figure is beyond the limit that the caller set for it: what was made is not to be used."""
 
@@ -239,14 +245,8 @@ class ExportError(AugmentError):
     """An exported graph does not compute what the torch module computes."""
 
 
-def _travelled(
-    kind: type[AugmentError], args: tuple[object, ...], attributes: dict[str, object]
-) -> AugmentError:
-    """Return an error that came from another process, with the message and attributes that it had there."""
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(attributes)
-    return error
+class ClusterError(AugmentError):
+    """No cluster answers at the address, or it cannot be used."""
 
 
 def meant(asked: object, names: Iterable[str]) -> str:

@@ -24,6 +24,8 @@ _EXTRAS = {
     "grpc": "client",
     "grpc_status": "client",
     "google": "client",
+    "pyspark": "spark",
+    "ray": "ray",
     "sklearn": "evaluate",
     "plotly": "evaluate",
     "pandas": "evaluate",

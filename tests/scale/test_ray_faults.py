@@ -39,8 +39,17 @@ class Dying(Generating):
         """Yield a table, then die, the first time that anybody gets so far."""
         for table in super().__call__(parts):
             yield table
-            if parts.column("id")[0].as_py() >= 5 and _first(self.died):
+            if parts.column("first")[0].as_py() >= 5 and _first(self.died):
                 os._exit(1)
+
+
+class Deadly(Generating):
+    """Kills its process whatever it is given."""
+
+    def __call__(self, parts: pa.Table) -> Iterator[pa.Table]:
+        """Exit."""
+        del parts
+        os._exit(1)
 
 
 def _first(mark: Path) -> bool:
@@ -85,6 +94,18 @@ def test_a_killed_actor_changes_nothing(
 
 
 @pytest.mark.slow
+def test_parts_that_kill_every_actor_end_the_run(
+    two_nodes: Any, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than being tried without an end."""
+    del two_nodes
+    monkeypatch.setattr(datasets, "Generating", Deadly)
+    monkeypatch.setattr(datasets, "_RETRIES", 2)
+    with pytest.raises(Exception, match=r"(?i)actor.*(died|unavailable)"):
+        all_rows(generate(tiny_bundle, 10, concurrency=1))
+
+
+@pytest.mark.slow
 def test_a_removed_node_changes_nothing(two_nodes: Any, tiny_bundle: Path, wanted: pa.Table) -> None:
     """What was on it is made again on the other."""
     ds = generate(tiny_bundle, ROWS, seed=9, part_rows=PART_ROWS, concurrency=(1, 2))
@@ -95,18 +116,30 @@ def test_a_removed_node_changes_nothing(two_nodes: Any, tiny_bundle: Path, wante
     assert same(pa.concat_tables(tables), wanted)
 
 
-def _run(code: str, **environment: str) -> tuple[str, float]:
+def _run(code: str, status: int = 1) -> tuple[str, float]:
+    """Return the last line that Python writes of some code, and how long it takes."""
     started = time.monotonic()
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=100,
         check=False,
     )
-    assert done.returncode == 1
-    return done.stderr.strip().splitlines()[-1], time.monotonic() - started
+    assert done.returncode == status, done.stdout
+    return done.stdout.strip().splitlines()[-1], time.monotonic() - started
+
+
+@pytest.mark.slow
+def test_a_cluster_is_found_by_its_address(two_nodes: Any, tiny_bundle: Path) -> None:
+    """By another process."""
+    code = f"""
+from augment.scale.ray import connect, generate
+connect({two_nodes.address!r})
+print("rows:", generate({str(tiny_bundle)!r}, 70).count())
+"""
+    assert _run(code, status=0)[0] == "rows: 70"
 
 
 CONNECT = "from augment.scale.ray import connect; connect({!r}, timeout_s=5)"

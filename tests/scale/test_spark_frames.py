@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +21,8 @@ if shutil.which("java") is None:
     pytest.skip("Spark needs a Java, which this machine has not", allow_module_level=True)
 
 from augment.scale.applying import Denoise, Encode, Score
-from augment.scale.spark import denoise, encode, generate, numbered, score
+from augment.scale.shipping import model_from
+from augment.scale.spark import denoise, encode, frames, generate, numbered, score
 from augment.scale.spark.types import spark_batches, spark_schema
 from tests.scale.tables import same, whole
 
@@ -26,22 +30,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from augment.scale.shipping import Source
+
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
     """Spark on this machine, on two processors."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - with Spark alone
 
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.memory", "1g")
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)  # else the first python3 of the path, whoever's it is
+        session = (
+            SparkSession.builder.master("local[2,4]")  # where a task may fail 4 times
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.driver.memory", "1g")
+            .config("spark.sql.shuffle.partitions", "2")
+            .getOrCreate()
+        )
+        yield session
+        session.stop()
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +133,43 @@ def test_a_column_of_another_type_is_named_with_what_was_expected_and_found(
     halves = df.withColumn("age", df["age"] + 0.5)
     with pytest.raises(Exception, match=r"columns\.age\.rows\[0\] must fit int64"):
         score(halves, tiny_bundle).toArrow()
+
+
+def dying(mark: Path, source: Source, threads: int) -> Model:
+    """Return the model, but die the first time."""
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return model_from(source, threads)
+    os._exit(1)
+
+
+def test_a_killed_worker_changes_nothing(
+    spark: Any, model: Model, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark has its partition made again."""
+    monkeypatch.setattr(frames, "model_from", partial(dying, tmp_path / "died"))
+    made = generate(spark, tiny_bundle, 300, seed=1, part_rows=64).toArrow()
+    assert (tmp_path / "died").exists()
+    assert same(made, in_spark(model.generate(300, seed=1)))
+
+
+def test_a_shared_bundle_that_workers_do_not_have_is_told(
+    spark: Any, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its path and what to do."""
+    bundle = tmp_path / "models" / "tiny" / "1"
+    shutil.copytree(tiny_bundle, bundle)
+    monkeypatch.setattr(frames, "model_from", opened)  # a worker that has it from before keeps it
+    df = generate(spark, bundle, 10, shared=True)
+    shutil.rmtree(bundle)
+    with pytest.raises(Exception, match=f"bundle {bundle}: is not on this worker"):
+        df.toArrow()
+
+
+def opened(source: Source, threads: int) -> Model:
+    """Return the model, opened anew."""
+    return source.open(threads)
 
 
 TYPES = {

@@ -38,10 +38,11 @@ class Generating:
         self._receipt = receipt
 
     def __call__(self, parts: pa.Table) -> Iterator[pa.Table]:
-        """Yield the rows of parts, whose numbers are in the column `id`."""
-        for part in parts.column("id").to_pylist():
-            for table in self._generation.tables(self._model, part):
-                yield _marked(table, self._receipt)
+        """Yield the rows of parts; their numbers go from `first` to before `stop`."""
+        for span in parts.to_pylist():
+            for part in range(span["first"], span["stop"]):
+                for table in self._generation.tables(self._model, part):
+                    yield _marked(table, self._receipt)
 
 
 class Applying:

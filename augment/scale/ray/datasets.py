@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -81,7 +82,7 @@ def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
     count = checked_integer("threads", threads, 1, 1024)
     connect()
     return _in_actors(
-        ray.data.range(asked.parts, override_num_blocks=min(asked.parts, _MOST_TASKS)),
+        _parts(asked.parts),
         Generating,
         (ray.put(source), asked, asked.receipt(model), count),
         concurrency=concurrency,
@@ -195,18 +196,35 @@ def _in_actors(
     concurrency: Concurrency,
     threads: int,
 ) -> Dataset:
-    """Return what actors make of a dataset, in its order.
-
-    An actor that dies is replaced, without an end; a task that outlived so many actors kills them.
-    """
+    """Return what actors make of a dataset, in its order; an actor that dies is replaced."""
     made = ds.map_batches(
         work,
         fn_constructor_args=arguments,
         batch_format="pyarrow",
         batch_size=None,
         num_cpus=threads,
-        concurrency=concurrency or (1, max(1, cpus() // threads)),
+        compute=_pool(concurrency, threads),
         max_task_retries=_RETRIES,
     )
     made.context.execution_options.preserve_order = True
     return made
+
+
+def _pool(concurrency: Concurrency, threads: int) -> ray.data.ActorPoolStrategy:
+    """Return how many actors: so many, between so many, or up to what the cluster holds."""
+    if isinstance(concurrency, int):
+        return ray.data.ActorPoolStrategy(size=checked_integer("concurrency", concurrency, 1, 2**31 - 1))
+    least, most = concurrency or (1, max(1, cpus() // threads))
+    return ray.data.ActorPoolStrategy(min_size=least, max_size=most)
+
+
+def _parts(count: int) -> Dataset:
+    """Return numbers of parts, some to each block: `first` to `stop`.
+
+    They are made here and not by tasks, such as those of `ray.data.range`, which wait for ever for a
+    processor where actors have them all.
+    """
+    blocks = min(count, _MOST_TASKS)
+    edges = [block * count // blocks for block in range(blocks + 1)]
+    tables = [pa.table({"first": [first], "stop": [stop]}) for first, stop in pairwise(edges)]
+    return ray.data.from_arrow(tables)
