@@ -88,7 +88,7 @@ def figures(network: nn.Module, held_out: pa.Table) -> dict[Figure, float]:
     images = torch.from_numpy(np.stack([held_out[name].to_numpy() for name in NAMES], axis=1)).float()
     truth = held_out["digit"].to_numpy().astype(int)
     with torch.no_grad():
-        chances = network(images).softmax(1).double().numpy()
+        chances = network(images).double().softmax(1).numpy()
     told = chances.argmax(1)
     return {
         Figure("an eight", "recall"): recall_score(truth == RARE, told == RARE),
