@@ -58,7 +58,7 @@ def walk(data: SyntheticDataset, epoch: int) -> list[Any]:
     return list(data)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_torchdata_resumes_it(data: SyntheticDataset, workers: int) -> None:
     """A new `StatefulDataLoader` gives exactly the batches that were left, then the next epoch."""
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
@@ -110,7 +110,7 @@ def test_forked_workers_work_or_are_told_why_not(
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=60,
         check=False,
     )
     assert told in " ".join((done.stdout + done.stderr).split()), done.stderr

@@ -98,11 +98,20 @@ sys.exit(int(left[0]))
 """
 
 
-@pytest.mark.parametrize(
-    ("codes", "calls", "succeeds"),
-    [("0", 1, True), ("1 0", 2, True), ("2 0", 1, False), ("3 0", 1, False), ("1 1 1 1 0", 4, False)],
-)
-def test_prefect_runs_the_flow(tmp_path: Path, codes: str, calls: int, succeeds: bool) -> None:  # noqa: FBT001
+PROGRAM = """
+import pathlib, sys
+from prefect_step import augmented_customers
+for codes in sys.argv[1:]:
+    pathlib.Path("codes").write_text(codes)
+    pathlib.Path("calls").write_text("")
+    state = augmented_customers("step.yaml", return_state=True)
+    print("told", codes, "|", pathlib.Path("calls").read_text().count("step step.yaml"), state.is_completed())
+"""
+ENDS = {"0": "1 True", "1 0": "2 True", "2 0": "1 False", "3 0": "1 False", "1 1 1 1 0": "4 False"}
+
+
+@pytest.mark.timeout(580)
+def test_prefect_runs_the_flow(tmp_path: Path) -> None:
     """Prefect itself tries again what may succeed and fails at once where the step refuses.
 
     The step is a stand-in that ends with the codes it is told.
@@ -111,27 +120,22 @@ def test_prefect_runs_the_flow(tmp_path: Path, codes: str, calls: int, succeeds:
     command = tmp_path / "augment"
     command.write_text(STAND_IN.format(python=sys.executable))
     command.chmod(0o755)
-    (tmp_path / "codes").write_text(codes)
-    done = prefect_run(tmp_path, "step.yaml")
-    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
-    assert (tmp_path / "calls").read_text() == "step step.yaml\n" * calls
-
-
-def prefect_run(folder: Path, config: str) -> subprocess.CompletedProcess[str]:
-    """Run the flow as a user does, with a Prefect that keeps what it knows in `folder`."""
-    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     variables = {
-        "PATH": path,
-        "PREFECT_HOME": str(folder / "prefect"),
+        "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
+        "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "240",
         "DO_NOT_TRACK": "1",
     }
-    return subprocess.run(  # noqa: S603 - our own example
-        [sys.executable, str(FLOWS / "prefect_step.py"), config],
-        env=environment(**variables),
-        cwd=folder,
+    own = environment(**variables)
+    done = subprocess.run(  # noqa: S603 - our own example
+        [sys.executable, "-c", PROGRAM, *ENDS],
+        env={**own, "PYTHONPATH": os.pathsep.join([str(FLOWS), own["PYTHONPATH"]])},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
+    found = [line for line in done.stdout.splitlines() if line.startswith("told")]
+    assert found == [f"told {codes} | {end}" for codes, end in ENDS.items()], done.stdout + done.stderr
