@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,14 @@ import grpc
 from augment_client.errors import InvalidRequestError
 from augment_proto.reasons import SERVICE
 
-__all__ = ["DEFAULT_TARGET", "DEFAULT_TIMEOUT_S", "channel_options", "checked_token", "tls_credentials"]
+__all__ = [
+    "DEFAULT_TARGET",
+    "DEFAULT_TIMEOUT_S",
+    "channel_options",
+    "checked_token",
+    "is_forked",
+    "tls_credentials",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,27 +30,16 @@ DEFAULT_TIMEOUT_S = 60.0
 
 _MAX_ANSWER_BYTES = 256 * 2**20
 
-# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. Not of
-# streams: one that gRPC sends again after the server was killed never gets its first message, and waits
-# for ever (grpc 1.85). These are taken up by the client itself, see `patience`.
-_UNARY = (
-    "GetServerInfo",
-    "ListModels",
-    "GetModel",
-    "Interpolate",
-    "Denoise",
-    "Encode",
-    "Decode",
-    "Reconstruct",
-    "Score",
-    "Predict",
-)
+# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. But not
+# streams, which have no deadline: where the connection is cut while one is opened, gRPC's retry may wait for
+# ever (seen with grpcio 1.85: a server killed and started again). `Patience` sees to those.
 _SERVICE_CONFIG = {
     # A name that resolves to several servers, as a headless service does, is called in turn.
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
+        {"name": [{"service": SERVICE, "method": method} for method in ("Generate", "DenoiseStream")]},
         {
-            "name": [{"service": SERVICE, "method": method} for method in _UNARY],
+            "name": [{"service": SERVICE}],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",
@@ -50,13 +47,26 @@ _SERVICE_CONFIG = {
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
-        }
+        },
     ],
 }
 
 
+_processes: set[int] = set()  # that made a channel: this one, and those it was forked from
+
+
+def is_forked() -> bool:
+    """Return whether this process was forked from one that had made a channel: its calls would hang for ever.
+
+    gRPC's threads do not survive a fork, unless it was imported with GRPC_ENABLE_FORK_SUPPORT set.
+    """
+    supported = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in ("1", "t", "true", "y", "yes")
+    return not supported and bool(_processes - {os.getpid()})
+
+
 def channel_options() -> list[tuple[str, str | int]]:
     """Return gRPC's settings: retries, sizes, and pings that notice a server that is gone."""
+    _processes.add(os.getpid())
     return [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
