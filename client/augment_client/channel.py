@@ -30,27 +30,16 @@ DEFAULT_TIMEOUT_S = 60.0
 
 _MAX_ANSWER_BYTES = 256 * 2**20
 
-# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. Not of
-# streams: one that gRPC sends again after the server was killed never gets its first message, and waits
-# for ever (grpc 1.85). These are taken up by the client itself, see `patience`.
-_UNARY = (
-    "GetServerInfo",
-    "ListModels",
-    "GetModel",
-    "Interpolate",
-    "Denoise",
-    "Encode",
-    "Decode",
-    "Reconstruct",
-    "Score",
-    "Predict",
-)
+# Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. But not
+# streams, which have no deadline: where the connection is cut while one is opened, gRPC's retry may wait for
+# ever (seen with grpcio 1.85: a server killed and started again). `Patience` sees to those.
 _SERVICE_CONFIG = {
     # A name that resolves to several servers, as a headless service does, is called in turn.
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
+        {"name": [{"service": SERVICE, "method": method} for method in ("Generate", "DenoiseStream")]},
         {
-            "name": [{"service": SERVICE, "method": method} for method in _UNARY],
+            "name": [{"service": SERVICE}],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",

@@ -18,11 +18,11 @@ from augment_proto.reasons import Reason
 
 __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
 
-DEFAULT_RETRIES = 10
+DEFAULT_RETRIES = 8
 MAX_RETRIES = 1_000
 _FIRST_S, _LONGEST_S = 0.1, 5.0
-_OPENINGS = 3
 _LONGEST_TOLD_S = 60.0
+_OPENINGS = 3  # more attempts where no server answers, as gRPC makes them for other calls
 
 
 @dataclass
@@ -30,9 +30,9 @@ class Patience:
     """Counts attempts in a row that brought nothing: exponential waits, half of each by chance.
 
     Attributes:
-        retries: How many there may be; by default they take 13 to 26 seconds in all.
-        replicas: How many servers there are: a stream that has not begun is tried once at each, at once; then
-            three times more, in about half a second.
+        retries: How many there may be; by default they take 8 to 17 seconds in all.
+        replicas: How many servers there are: a stream that has not begun is tried once at each, at once,
+            and three times more where none answers.
         failed: How many attempts there were.
     """
 
@@ -55,25 +55,28 @@ class Patience:
             ClientError: `error` itself, where another attempt would not help.
         """
         if not began:
-            return self._before_it_began(error)
+            return self._before_opening(error)
         if not _is_broken(error) or self.failed >= self.retries:
             raise error
         if isinstance(error, QuotaExceededError | OverloadedError) and error.retry_after_s is not None:
             self.failed += 1
             return min(error.retry_after_s, _LONGEST_TOLD_S)
-        longest = min(_LONGEST_S, _FIRST_S * 2.0**self.failed)
         self.failed += 1
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return _waits_s(self.failed - 1)
 
-    def _before_it_began(self, error: ClientError) -> float:
-        again = self.failed - (self.replicas - 1)
-        gone = isinstance(error, UnavailableError)
-        if again >= (min(_OPENINGS, self.retries) if gone else 0) or not (
-            gone or isinstance(error, OverloadedError)
-        ):
+    def _before_opening(self, error: ClientError) -> float:
+        """Return the wait before a stream that has not begun is opened again: at once at the next replica."""
+        around = self.failed - (self.replicas - 1)
+        more = _OPENINGS if isinstance(error, UnavailableError) else 0
+        if not isinstance(error, UnavailableError | OverloadedError) or around >= more:
             raise error
         self.failed += 1
-        return 0.0 if again < 0 else _FIRST_S * 2.0**again * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return 0.0 if around < 0 else _waits_s(around)
+
+
+def _waits_s(failed: int) -> float:
+    longest = min(_LONGEST_S, _FIRST_S * 2.0**failed)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _is_broken(error: ClientError) -> bool:
