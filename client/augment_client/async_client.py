@@ -44,7 +44,7 @@ class AsyncClient:
             are replicas: where one is gone, calls and streams go on at the next.
         timeout_s: How long one call may take.
         retries: How often a broken stream is taken up again before it fails, counted from the last row that
-            came; 0: never. By default it takes about 12 seconds until it gives up.
+            came; 0: never. By default it takes about 20 seconds until it gives up.
         channel_credentials: `tls_credentials(...)`; None: plain text.
         token: What the server knows the caller by. Sent in plain text only within this machine.
 

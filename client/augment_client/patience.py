@@ -18,7 +18,7 @@ from augment_proto.reasons import Reason
 
 __all__ = ["DEFAULT_RETRIES", "MAX_RETRIES", "Patience"]
 
-DEFAULT_RETRIES = 8
+DEFAULT_RETRIES = 10
 MAX_RETRIES = 1_000
 _FIRST_S, _LONGEST_S = 0.1, 5.0
 _LONGEST_TOLD_S = 60.0
@@ -30,7 +30,7 @@ class Patience:
     """Counts attempts in a row that brought nothing: exponential waits, half of each by chance.
 
     Attributes:
-        retries: How many there may be; by default they take 8 to 17 seconds in all.
+        retries: How many there may be; by default they take 13 to 26 seconds in all.
         replicas: How many servers there are: a stream that has not begun is tried once at each, at once,
             and three times more where none answers.
         failed: How many attempts there were.

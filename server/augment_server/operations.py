@@ -82,7 +82,8 @@ class Operations:
 
     def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
         """Return the served version of each model that the caller may do anything with."""
-        return pb.ListModelsResponse(models=[self._described(model) for model in self._seen()])
+        seen = [model for model in self._registry.models() if may(caller(), "", model.name)]
+        return pb.ListModelsResponse(models=[self._described(model) for model in seen])
 
     def get_model(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
         """Return one model's description."""
@@ -278,14 +279,10 @@ class Operations:
         try:
             model = self._registry.get(request.model, request.version)
         except ModelNotFoundError as error:  # it names what there is
-            seen = tuple(model.name for model in self._seen() if model.name in error.available)
+            seen = tuple(name for name in error.available if may(principal, "", name))
             raise ModelNotFoundError(error.name, seen) from None
         note(model=model.name, version=model.version)
         return model
-
-    def _seen(self) -> list[Model]:
-        """Return the models that the caller may do anything with."""
-        return [model for model in self._registry.models() if may(caller(), "", model.name)]
 
     def _described(self, model: Model) -> pb.Model:
         return describe(model, self._registry.aliases(model.name), self._registry.versions(model.name))

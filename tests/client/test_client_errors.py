@@ -67,6 +67,7 @@ CLASSES: dict[type[Exception], type[ClientError]] = {
     errors.PublishError: ServerError,
     errors.NothingLearntError: ServerError,
     errors.TrainingError: ServerError,
+    errors.ClusterError: ServerError,
     errors.GateError: ServerError,
     errors.StepError: ServerError,
     errors.ExportError: ServerError,
