@@ -44,9 +44,9 @@ def _violation(error: dict[str, Any], settings: type[BaseModel]) -> Violation:
     if error["type"] == "missing":
         return Violation(field, "must be given", "nothing")
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
-    if not loc and error["type"] == "value_error" and isinstance(given, dict):  # it begins with the setting
-        field, _, message = message.partition(" ")
-        given = given.get(field)
+    first, _, rest = message.partition(" ")
+    if not loc and first in settings.model_fields and isinstance(given, dict):
+        field, message, given = first, rest, given.get(first)
     rule = re.sub(r"^be ", "must be ", message)
     rule = rule if re.search(r"\bmust\b", rule) else f"is not valid: {rule}"
     return Violation(field, rule, shorten(given))

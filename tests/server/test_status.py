@@ -38,6 +38,7 @@ EXPECTED = {
     errors.PublishError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.NothingLearntError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.TrainingError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
+    errors.ClusterError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.GateError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.StepError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),
     errors.ExportError: (grpc.StatusCode.INTERNAL, Reason.INTERNAL),

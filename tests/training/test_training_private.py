@@ -207,7 +207,7 @@ def test_settings_said_twice_are_as_said_once() -> None:
         ({"privacy": {"epsilon": float("nan")}}, "privacy.epsilon"),
         ({"privacy": {"epsilon": 1, "delta": 0}}, "privacy.delta"),
         ({"privacy": {"epsilon": 1, "max_grad_norm": 0}}, "privacy.max_grad_norm"),
-        ({"privacy": {"epsilon": 1}, "models": ["autoencoder"]}, "config"),
+        ({"privacy": {"epsilon": 1}, "models": ["autoencoder"]}, "models"),
     ],
 )
 def test_settings_that_promise_nothing_are_refused(changes: dict[str, object], field: str) -> None:
