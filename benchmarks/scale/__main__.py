@@ -77,13 +77,13 @@ def _workers(_: Path, bundle: Path, scratch: Path, options: argparse.Namespace) 
             for workers in (1, 2):
                 made = ({"do": "augment", "rows": rows, "sampler": sampler},)
                 out = scratch / f"{sampler}-{workers}-{turn}"
-                told = _measured(_step(None, bundle, out, made, workers=workers, seed=turn, threads=1))
+                told = _measured(_step(None, bundle, out, made, workers=workers, seed=turn, cpus=workers))
                 rates.setdefault(f"{sampler} {workers}", []).append(told["rows"] / told["working_s"])
     lines = [
         "## A second worker",
         "",
         f"Synthetic rows, {options.rows:,} by `vae`, a quarter by `denoiser`; {options.rounds} turns,",
-        "from the first part to the last, so without the workers' start.",
+        "from the first part to the last, so without the workers' start. One worker has one CPU, two have two.",
         "",
         f"| sampler | 1 worker, rows/s | 2 workers, rows/s | ratio, aim {_TARGET} |",
         "|---|--:|--:|--:|",
@@ -125,7 +125,7 @@ def _projection(told: dict[str, Any], rows: int) -> list[str]:
     hours, size_tib = told["cpu_s"] * share / 3600, told["bytes"] * share / 2**40
     return [
         f"On paper, 10^11 rows at these costs: {told['parts'] * share:,.0f} parts, {hours:,.0f} CPU hours",
-        f"({hours / 1000:,.0f} hours on 1,000 CPUs), {size_tib:,.1f} TiB of Parquet, and a manifest of",
+        f"({hours / 1000:,.1f} hours on 1,000 CPUs), {size_tib:,.1f} TiB of Parquet, and a manifest of",
         f"{told['manifest'] * share / 2**30:,.1f} GiB, which its driver writes as one text: it breaks first.",
         "Larger parts (`part_rows` up to 1,048,576) make it smaller by as much; after that, several steps",
         "with seeds of their own.",
@@ -140,7 +140,8 @@ def _step(
     table: Path | None, bundle: Path, output: Path, operations: tuple[dict[str, Any], ...], **more: Any
 ) -> dict[str, Any]:
     given = {} if table is None else {"input": str(table)}
-    return {"model": str(bundle), "output": str(output), "operations": list(operations), **given, **more}
+    where = {"model": bundle.parent.name, "models": str(bundle.parents[1])}
+    return {**where, "output": str(output), "operations": list(operations), **given, **more}
 
 
 def _measured(step: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +192,8 @@ def _run(step: dict[str, Any]) -> None:
     from augment.scale.config import StepConfig  # noqa: PLC0415 - only in the run itself
     from augment.scale.run import run_step  # noqa: PLC0415 - as above
 
-    step.pop("threads", None)
+    if cpus := step.pop("cpus", None):  # as if the machine had no more
+        os.sched_setaffinity(0, range(cpus))
 
     class Clock:
         """When the first part was there, and the last."""

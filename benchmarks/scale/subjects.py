@@ -27,7 +27,7 @@ def flights_bundle(data: Path, cache: Path) -> tuple[Path, Path]:
         from augment.training import TrainConfig, build_bundle  # noqa: PLC0415 - as above
 
         table = read_table(table_file)
-        config = TrainConfig.model_validate({"seed": 1, "device": "cpu", "max_steps": 200, "judge": False})
+        config = TrainConfig.model_validate({"seed": 1, "device": "cpu", "max_steps": 200})
         schema = detect_schema(table, target="arr_delay")
         build_bundle(table, schema, config, name="flights", out=cache / "models")
         found = list_bundles(cache / "models")
