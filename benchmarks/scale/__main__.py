@@ -83,7 +83,7 @@ def _workers(_: Path, bundle: Path, scratch: Path, options: argparse.Namespace) 
         "## A second worker",
         "",
         f"Synthetic rows, {options.rows:,} by `vae`, a quarter by `denoiser`; {options.rounds} turns,",
-        "from the first part to the last, so without the workers' start. One worker has one CPU, two have two.",
+        "from the first part to the last, so without the workers' start. One worker has one CPU, two two.",
         "",
         f"| sampler | 1 worker, rows/s | 2 workers, rows/s | ratio, aim {_TARGET} |",
         "|---|--:|--:|--:|",
