@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.deploy.restricted import violations
+from tests.scale.steps import config_of, given_rows, manifest_of, write_inputs
 from tests.server.running import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +111,25 @@ for codes in sys.argv[1:]:
 ENDS = {"0": "1 True", "1 0": "2 True", "2 0": "1 False", "3 0": "1 False", "1 1 1 1 0": "4 False"}
 
 
+REAL = """#!{python}
+from augment.cli import main
+main()
+"""
+
+
+@pytest.mark.timeout(580)
+def test_prefect_runs_the_step_itself(flat_dir: Path, tmp_path: Path) -> None:
+    """The flow's task is `augment step` on a real bundle; run twice, the second run makes nothing anew."""
+    pytest.importorskip("prefect", reason="make test-orchestrators installs it")
+    write_inputs(tmp_path / "in", given_rows())
+    config = config_of(tmp_path, flat_dir)
+    (tmp_path / "step.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    twice = "from prefect_step import augmented_customers as run\nrun('step.yaml')\nrun('step.yaml')\n"
+    done = with_prefect(tmp_path, REAL, twice)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert manifest_of(tmp_path / "out")["rows"] == 2_000
+
+
 @pytest.mark.timeout(580)
 def test_prefect_runs_the_flow(tmp_path: Path) -> None:
     """Prefect itself tries again what may succeed and fails at once where the step refuses.
@@ -117,25 +137,31 @@ def test_prefect_runs_the_flow(tmp_path: Path) -> None:
     The step is a stand-in that ends with the codes it is told.
     """
     pytest.importorskip("prefect", reason="make test-orchestrators installs it")
-    command = tmp_path / "augment"
-    command.write_text(STAND_IN.format(python=sys.executable))
-    command.chmod(0o755)
-    variables = {
-        "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "240",
-        "DO_NOT_TRACK": "1",
-    }
-    own = environment(**variables)
-    done = subprocess.run(  # noqa: S603 - our own example
-        [sys.executable, "-c", PROGRAM, *ENDS],
+    done = with_prefect(tmp_path, STAND_IN, PROGRAM, *ENDS)
+    found = [line for line in done.stdout.splitlines() if line.startswith("told")]
+    assert found == [f"told {codes} | {end}" for codes, end in ENDS.items()], done.stdout + done.stderr
+
+
+def with_prefect(
+    place: Path, command: str, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a directory with a Prefect of its own and with `augment` as a script there."""
+    script = place / "augment"
+    script.write_text(command.format(python=sys.executable))
+    script.chmod(0o755)
+    own = environment(
+        PATH=os.pathsep.join([str(place), os.environ["PATH"]]),
+        PREFECT_HOME=str(place / "prefect"),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="240",
+        DO_NOT_TRACK="1",
+    )
+    return subprocess.run(  # noqa: S603 - our own example
+        [sys.executable, "-c", program, *arguments],
         env={**own, "PYTHONPATH": os.pathsep.join([str(FLOWS), own["PYTHONPATH"]])},
-        cwd=tmp_path,
+        cwd=place,
         capture_output=True,
         text=True,
         timeout=560,
         check=False,
     )
-    found = [line for line in done.stdout.splitlines() if line.startswith("told")]
-    assert found == [f"told {codes} | {end}" for codes, end in ENDS.items()], done.stdout + done.stderr

@@ -263,9 +263,9 @@ class Nobody:
         raise AssertionError(plan, numbers)
 
 
-def wait_for(reached: Any, started: Started) -> None:
+def wait_for(reached: Any, started: Started, seconds: float = 60) -> None:
     """Wait until something is so, while a run goes on."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds
     while not reached():
         assert started.process.poll() is None, started.end()
         assert time.monotonic() < deadline

@@ -13,6 +13,7 @@ import pytest
 from augment.errors import ClusterError
 from augment.scale.run import run_step
 from tests.scale.steps import config_of, manifest_of, parts_of
+from tests.scale.test_scale_again import Started, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,25 @@ def _makers() -> list[int]:
             if (process / "cmdline").read_bytes().startswith(b"ray::_Making"):
                 found.append(int(process.name))
     return found
+
+
+@pytest.mark.parametrize("name", ["ray", "spark"])
+def test_a_killed_driver_is_taken_up(name: str, root: Path, flat_dir: Path) -> None:
+    """The process that ran the step is killed (kill -9); run again, only what is missing is made."""
+    pytest.importorskip({"ray": "ray", "spark": "pyspark"}[name], reason=f"{name}: make test-scale")
+    run_step(config_of(root, flat_dir, part_rows=64))
+    output = root / name
+    settings: dict[str, Any] = {"engine": name, "workers": 2, "output": str(output), "part_rows": 64}
+    config = config_of(root, flat_dir, **settings)
+    started = Started(config, root)
+    wait_for(lambda: len(parts_of(output)) >= 3, started, 200)
+    started.process.kill()
+    started.process.wait(30)
+    assert not (output / "_manifest.json").exists()
+    there = len(parts_of(output))
+    made = run_step(config.model_copy(update={"engine": "local"})).made
+    assert 0 < made <= len(parts_of(output)) - there
+    assert parts_of(output) == parts_of(root / "out")
 
 
 def test_a_cluster_that_is_not_there(root: Path, flat_dir: Path) -> None:
