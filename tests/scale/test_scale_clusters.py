@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,13 @@ def ray_here() -> Iterator[None]:
 def spark_here() -> Iterator[None]:
     """A session of two threads on this machine."""
     sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: make test-scale")
-    session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-    yield
-    session.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)  # else the first python3 of the path, whoever's it is
+        session = (
+            sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+        )
+        yield
+        session.stop()
 
 
 @pytest.fixture(params=["ray", "spark"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -70,6 +71,8 @@ class SparkEngine:
         if there is not None:
             return there
         cpus = self._workers or available_cpus()
+        if self._address is None:  # else the first python3 of the path, whoever's it is
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.master(self._address or f"local[{cpus}]").appName("augment step")
         try:
             return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
