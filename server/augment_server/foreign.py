@@ -6,7 +6,6 @@ in any number of requests at a time.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -61,8 +60,6 @@ async def messages(handler: Any, context: Any, uploads: Uploads, client: str) ->
                 body = await context.read()
         except TimeoutError:
             raise IdleError("the request was not sent in time") from None
-        except grpc.aio.InternalError:  # the caller went away just now
-            raise asyncio.CancelledError from None
         if body is grpc.aio.EOF:
             return
         try:

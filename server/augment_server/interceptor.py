@@ -139,9 +139,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if call.principal.name:
                 note(client=call.principal.name)
             yield call
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, grpc.aio.InternalError) as gone:
+            # The latter where the caller went away just now, of which gRPC has not told us yet.
             self._end(call, span, "CANCELLED")
-            raise
+            raise asyncio.CancelledError from gone
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes a status
             refusal = refusal_of(error, call.request_id)
             if is_fault(error):

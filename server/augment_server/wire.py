@@ -76,7 +76,6 @@ class Wire:
 
         Raises:
             IdleError: The caller does not read.
-            CancelledError: It is gone.
         """
         self.close()
         data = self._handler.response_serializer(message)
@@ -89,8 +88,6 @@ class Wire:
                 await self._context.write(data)
         except TimeoutError:
             raise IdleError(f"nothing was read for {self._idle_s:g} s") from None
-        except grpc.aio.InternalError:  # the caller went away just now, of which gRPC has not told us yet
-            raise asyncio.CancelledError from None
 
     def close(self) -> None:
         """Say that the last message, if there was one, is answered, or never will be."""
@@ -112,8 +109,6 @@ class Wire:
                 return body
         except TimeoutError:
             raise IdleError(late) from None
-        except grpc.aio.InternalError:  # likewise
-            raise asyncio.CancelledError from None
 
     def _taken(self, body: bytes) -> Any:
         self._metrics.received(self._call.method, len(body))

@@ -135,3 +135,35 @@ def test_a_connection_has_so_many_calls_at_a_time(flat_dir: Path) -> None:
             body = frames.read(int.from_bytes(head[:3], "big"))
     assert head[3] == 4
     assert dict(struct.iter_unpack(">HI", body))[3] == 1024
+
+
+def test_what_stalled_callers_pinned_is_given_back(flat_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon after one is cut off, and not before."""
+    given = threading.Event()
+    monkeypatch.setattr("augment_server.hosting.memory.give_back_memory", given.set)
+    with threaded_server(flat_dir, idle_s=0.5) as server:
+        with Client(server.target) as client:
+            client.generate("flat", 5)
+        assert not given.wait(1.5)
+        with half_sent(server.target, 2**20):
+            assert given.wait(SECONDS)
+
+
+def test_a_caller_that_goes_away_is_no_fault(
+    flat_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where gRPC cannot write to it any more, the call was cancelled."""
+
+    async def gone(*_: object) -> None:
+        raise grpc.aio.InternalError
+
+    monkeypatch.setattr("augment_server.wire.Wire.write", gone)
+    with (
+        threaded_server(flat_dir) as server,
+        grpc.insecure_channel(server.target) as channel,
+        pytest.raises(grpc.RpcError),
+    ):
+        AugmentServiceStub(channel).GetServerInfo(pb.GetServerInfoRequest(), timeout=5)
+    told = "".join(capfd.readouterr())
+    assert "CANCELLED" in told
+    assert "fault" not in told
