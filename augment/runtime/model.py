@@ -47,7 +47,7 @@ __all__ = ["MAX_DRAWS", "MAX_STEPS", "Model"]
 MAX_DRAWS = 1_000
 MAX_STEPS = 10_000
 _BULK_ROWS = 65_536
-_FIRST_ROWS = 64
+_FIRST_ROWS = 32
 
 
 class Model:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,6 @@ from hypothesis import strategies as st
 
 from augment.errors import RequestError, UnsupportedError
 from augment.runtime import MAX_ROW, Model
-from augment.runtime.ahead import computed_ahead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,25 +167,3 @@ def test_parameters_out_of_range_are_named(
     assert (violation.field, violation.rule) == (field, rule)
     assert violation.value
     assert isinstance(caught.value, ValueError)
-
-
-def test_whoever_leaves_does_not_wait_for_what_is_computed_ahead() -> None:
-    """Closing returns at once, and nothing begins after it: a server's event loop closes streams."""
-    begun: list[int] = []
-    held = threading.Event()
-
-    def compute(number: int) -> int:
-        begun.append(number)
-        if number:
-            held.wait(30)
-        return number
-
-    made = computed_ahead(compute, range(100), threads=2)
-    try:
-        assert next(made) == 0
-        began_s = time.monotonic()
-        made.close()
-        assert time.monotonic() - began_s < 15
-    finally:
-        held.set()
-    assert len(begun) <= 3

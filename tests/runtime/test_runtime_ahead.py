@@ -1,0 +1,123 @@
+"""What is computed ahead: in order, on threads that all share, and no more than was asked for at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from augment.cpus import available_cpus
+from augment.runtime.ahead import computed_ahead
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+class Busy:
+    """Counts who computes at once."""
+
+    def __init__(self, seconds: float = 0.005) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+        self.threads: set[str] = set()
+
+    def __call__(self, number: int) -> int:
+        """Return the number, after a while."""
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self.threads.add(threading.current_thread().name)
+        time.sleep(self._seconds)
+        with self._lock:
+            self._now -= 1
+        return number
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_results_come_in_order_and_no_more_threads_work_than_asked_for(threads: int) -> None:
+    """However many items there are, none among them."""
+    for count in (0, 1, 2, 50):
+        busy = Busy()
+        assert [*computed_ahead(busy, range(count), threads=threads)] == [*range(count)]
+        assert busy.most <= threads
+
+
+def test_all_share_one_pool() -> None:
+    """A hundred iterators at once have no more threads than there are CPUs."""
+    busy = Busy(0.001)
+    made = [computed_ahead(busy, range(20), threads=4) for _ in range(100)]
+    for _ in range(20):
+        for each in made:
+            next(each)
+    assert all([*each] == [] for each in made)
+    assert len(busy.threads) <= available_cpus()
+    assert busy.most <= available_cpus()
+
+
+def test_an_error_comes_where_its_result_would() -> None:
+    """What is before it comes first."""
+
+    def compute(number: int) -> int:
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    made = computed_ahead(compute, range(10), threads=2)
+    assert [next(made) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="3"):
+        next(made)
+
+
+def test_work_that_computes_ahead_itself_does_not_wait_for_its_own_place() -> None:
+    """Were it given to the pool again, all threads could wait for each other."""
+
+    def compute(number: int) -> int:
+        return sum(computed_ahead(lambda part: part * number, range(10), threads=4))
+
+    assert [*computed_ahead(compute, range(20), threads=8)] == [45 * number for number in range(20)]
+
+
+def test_whoever_leaves_does_not_wait_for_what_is_computed_ahead() -> None:
+    """Closing returns at once, and nothing begins after it: a server's event loop closes streams."""
+    begun: list[int] = []
+    held = threading.Event()
+
+    def compute(number: int) -> int:
+        begun.append(number)
+        if number:
+            held.wait(30)
+        return number
+
+    made = computed_ahead(compute, range(100), threads=2)
+    try:
+        assert next(made) == 0
+        began_s = time.monotonic()
+        made.close()
+        assert time.monotonic() - began_s < 15
+    finally:
+        held.set()
+    assert len(begun) <= 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_has_threads_of_its_own() -> None:
+    """Those of its parent are not there."""
+    assert [*computed_ahead(abs, range(9), threads=2)] == [*range(9)]
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    process = multiprocessing.get_context("fork").Process(target=_compute, args=(theirs,))
+    process.start()
+    with closing(ours):
+        assert ours.poll(30)
+        assert ours.recv() == [*range(9)]
+    process.join(30)
+
+
+def _compute(connection: Connection) -> None:
+    connection.send([*computed_ahead(abs, range(9), threads=2)])
