@@ -23,6 +23,8 @@ _PLAIN = frozenset(
         *(pa.date32(), pa.date64(), pa.time32("s"), pa.time64("us"), pa.timestamp("s"), pa.duration("s")),
     )
 )
+_SIMPLE = _PLAIN - {pa.timestamp("s").id}
+"""Those without a text of their own, such as a zone."""
 _LISTS = frozenset(
     kind.id for kind in (pa.list_(pa.null()), pa.large_list(pa.null()), pa.list_(pa.null(), 1))
 )
@@ -44,9 +46,10 @@ def check_schema(schema: pa.Schema, max_columns: int) -> None:
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise ArrowFormatError("must have column names that differ", f"{twice!r} twice")
-    for field in schema:
-        str(field.type)  # raises where a zone or a nested name is no Unicode
-        _check_column(field.name, field.type)
+    for name, kind in zip(names, schema.types, strict=True):
+        if kind.id not in _SIMPLE:
+            str(kind)  # raises where a zone or a nested name is no Unicode
+            _check_column(name, kind)
 
 
 def _check_column(column: str, kind: pa.DataType) -> None:
