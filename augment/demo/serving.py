@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +19,7 @@ __all__ = ["Serving", "ServingError", "serving"]
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
+_LOOK_AGAIN_S = 0.05
 
 
 class ServingError(RuntimeError):
@@ -48,31 +48,29 @@ def serving(models: Path, log: Path) -> Iterator[Serving]:
     started = time.monotonic()
     command = [sys.executable, "-m", "augment_server", "--models", str(models), "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUGMENT_")}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)  # noqa: S603 - our own server
+    with log.open("wb") as file:  # not a pipe, which would stop the server once it is full and nobody reads
+        process = subprocess.Popen(command, stderr=file, env=environment)  # noqa: S603 - our own server
     try:
         port = _wait_until_ready(process, log)
         yield Serving(f"127.0.0.1:{port}", time.monotonic() - started)
     finally:
-        _stop(process, log)
+        _stop(process)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> int:
     """Return the port of the server's own line that says it is ready."""
-    stream = _stderr(process)
-    lines: list[bytes] = []
     deadline = time.monotonic() + _START_TIMEOUT_S
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            line = stream.readline()
-            lines.append(line)
-            log.write_bytes(b"".join(lines))
-            event = _event(line)
-            if event.get("event") == "ready":
-                return int(event["port"])
-            if not line:
-                break
-    raise ServingError(f"the server must be ready within {_START_TIMEOUT_S:.0f} s, got:\n{_text(lines)}")
+    while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
+        events = (_event(line) for line in log.read_bytes().splitlines())
+        ready = next((event for event in events if event.get("event") == "ready"), None)
+        if ready is not None:
+            return int(ready["port"])
+        if has_ended:
+            break
+        time.sleep(_LOOK_AGAIN_S)
+    text = log.read_text(encoding="utf-8", errors="replace").strip() or "no word from it"
+    raise ServingError(f"the server must be ready within {_START_TIMEOUT_S:.0f} s, got:\n{text}")
 
 
 def _event(line: bytes) -> dict[str, str]:
@@ -83,21 +81,10 @@ def _event(line: bytes) -> dict[str, str]:
     return event if isinstance(event, dict) else {}
 
 
-def _text(lines: list[bytes]) -> str:
-    return b"".join(lines).decode(errors="replace").strip() or "no word from it"
-
-
-def _stderr(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    assert process.stderr is not None  # noqa: S101 - it was asked for
-    return process.stderr
-
-
-def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        _, rest = process.communicate(timeout=_STOP_TIMEOUT_S)
+        process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        _, rest = process.communicate()
-    with suppress(OSError), log.open("ab") as file:  # the log is a service, no reason to fail
-        file.write(rest)
+        process.wait()

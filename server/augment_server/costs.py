@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_cost", "cost_and_company", "request_cost"]
 
-_FIRST_ROWS, _NEXT_ROWS = 64, 4096
+_FIRST_ROWS, _NEXT_ROWS = 32, 4096
 
 
 def request_cost(request: Request, most: int) -> int:

@@ -155,6 +155,15 @@ def test_the_server_is_stopped_whatever_happens(models_dir: Path, tmp_path: Path
     assert "stopped" in (tmp_path / "server.log").read_text(encoding="utf-8")
 
 
+def test_a_server_may_say_more_than_a_pipe_holds(models_dir: Path, tmp_path: Path) -> None:
+    """A thousand calls, each with a line in the log: it goes on answering."""
+    log = tmp_path / "server.log"
+    with serving(models_dir, log) as server, Client(server.address, timeout_s=30) as client:
+        for _ in range(1000):
+            client.server_info()
+    assert log.stat().st_size > 2 * 65_536
+
+
 def test_a_server_that_does_not_start_is_told_with_its_words(tmp_path: Path) -> None:
     """Nothing to serve: what the server said is in the error."""
     with pytest.raises(ServingError, match="must hold a usable bundle"), serving(tmp_path, tmp_path / "log"):
