@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 from typing import TYPE_CHECKING
 
 import structlog
+
+from augment_server.log_sink import to_stderr
 
 if TYPE_CHECKING:
     from augment_server.settings import Settings
@@ -31,25 +32,8 @@ def configure_logs(settings: Settings, **facts: object) -> None:
             *_renderers(settings.log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
-        logger_factory=_to_stderr,
+        logger_factory=to_stderr,
     )
-
-
-class _Lossy(structlog.WriteLogger):
-    """Loses lines that cannot be written, as on a full disk: calls are answered all the same."""
-
-    def msg(self, message: str) -> None:
-        """Write a line if that is possible."""
-        with contextlib.suppress(OSError):
-            super().msg(message)
-
-    log = debug = info = warn = warning = msg
-    fatal = failure = err = error = critical = exception = msg
-
-
-def _to_stderr(*_: object) -> structlog.WriteLogger:
-    """Return a logger to what standard error is now: a caller in the same process may have put it back."""
-    return _Lossy(sys.stderr)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

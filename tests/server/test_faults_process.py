@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -79,6 +82,28 @@ def test_with_a_full_disk_calls_go_on_and_versions_wait(tiny_bundle: Path, tmp_p
         assert client.generate("tiny", ROWS, seed=3).equals(expected)
         assert len(server.events("call")) > logged
     assert not list(cache.glob("*/.fetch-*"))
+
+
+@pytest.mark.parametrize("flags", [(), ("--workers", "2")])
+def test_a_log_that_nobody_reads_stops_no_call(tiny_bundle: Path, flags: tuple[str, ...]) -> None:
+    """A pipe holds some hundred lines. Calls go on; once it is read, a line says how many were lost."""
+    command = [sys.executable, "-m", "augment_server", "--models", str(tiny_bundle.parents[1]), "--port", "0"]
+    with subprocess.Popen([*command, *flags], env=environment(), stderr=subprocess.PIPE) as server:  # noqa: S603
+        try:
+            lines = iter(server.stderr or ())
+            told = map(json.loads, (line for line in lines if line.startswith(b"{")))
+            ready = next(line for line in told if line["event"] == "ready")
+            with Client(f"127.0.0.1:{ready['port']}", timeout_s=30) as client:
+                for _ in range(2000):
+                    client.server_info()
+                some = [next(told) for _ in range(100)]
+                for _ in range(20):
+                    client.server_info()
+                lost = next(line for line in told if "lost" in line["event"])
+            assert {line["event"] for line in some} == {"call"}
+            assert lost["lines"] > 500
+        finally:
+            server.kill()
 
 
 def test_without_file_handles_the_connected_are_served_and_others_once_there_are_some(
