@@ -204,7 +204,8 @@ class Admission:
         self._queue.put(ticket)
         self._start()
         try:
-            await self._turn(ticket, bid)
+            if not job.begun.done():
+                await self._turn(ticket, bid)
             result: _T = await job.answer
         finally:
             job.answer.cancel()

@@ -26,7 +26,7 @@ from augment_server.uploads import SMALL, Uploads
 from augment_server.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from augment_server.admission import Admission
     from augment_server.authentication import Gatekeeper
@@ -124,18 +124,21 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _answering(self, method: str, context: Any) -> AsyncIterator[Call]:
-        with self._tracer.span(method, _texts(context)) as span:
-            async with self._telling(method, context, span) as call:
+        metadata = dict(context.invocation_metadata() or ())
+        with self._tracer.span(method, metadata) as span:
+            async with self._telling(method, context, metadata, span) as call:
                 yield call
 
     @asynccontextmanager
-    async def _telling(self, method: str, context: Any, span: Any) -> AsyncIterator[Call]:
+    async def _telling(
+        self, method: str, context: Any, metadata: Mapping[str, str | bytes], span: Any
+    ) -> AsyncIterator[Call]:
         peer = address_of(context.peer())
-        call = begin_call(method, _given_id(context), peer=peer)
+        call = begin_call(method, _given_id(metadata), peer=peer)
         self._metrics.began()
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
-            call = begin_call(method, call.request_id, self._caller(context), peer)
+            call = begin_call(method, call.request_id, self._caller(metadata, context), peer)
             if call.principal.name:
                 note(client=call.principal.name)
             yield call
@@ -162,10 +165,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._tracer.end(span, call, status, reason)
         _log(call, status, refusal)
 
-    def _caller(self, context: Any) -> Principal:
+    def _caller(self, metadata: Mapping[str, str | bytes], context: Any) -> Principal:
         if self._gatekeeper is None:
             return ANYONE
-        metadata = dict(context.invocation_metadata() or ())
         return self._gatekeeper.principal(metadata, context.auth_context() or {})
 
 
@@ -209,13 +211,8 @@ async def _conversing(handler: Any, wire: Wire, context: Any) -> None:
             await wire.write(message)
 
 
-def _texts(context: Any) -> dict[str, str]:
-    metadata = dict(context.invocation_metadata() or ())
-    return {key: value for key, value in metadata.items() if isinstance(value, str)}
-
-
-def _given_id(context: Any) -> str:
-    given = dict(context.invocation_metadata() or ()).get(_ID_KEY, "")
+def _given_id(metadata: Mapping[str, str | bytes]) -> str:
+    given = metadata.get(_ID_KEY, "")
     return given if isinstance(given, str) else ""
 
 
