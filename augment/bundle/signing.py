@@ -181,10 +181,13 @@ def _cryptography() -> tuple[Any, Any]:
 
 
 def _unusable_keys() -> tuple[type[Exception], ...]:
-    """Return what is raised of a file that holds no key, or one that is locked or of a kind nobody knows."""
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra
+    """Return what is raised of a file that holds no key, or one that is locked or of a kind nobody knows.
 
-    return OSError, ValueError, TypeError, UnsupportedAlgorithm
+    `InternalError` is what cryptography says of a key that is shorter than its kind.
+    """
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm  # noqa: PLC0415 - an extra
+
+    return OSError, ValueError, TypeError, UnsupportedAlgorithm, InternalError
 
 
 def _invalid_signature() -> type[Exception]:

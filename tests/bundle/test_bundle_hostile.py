@@ -51,9 +51,12 @@ def test_keys_that_are_none_are_refused(bundle: Path, tmp_path: Path, half: str)
     path = private if half == "private" else public
     good = path.read_bytes()
     head, body, tail = good.splitlines()
-    unknown = base64.b64encode(base64.b64decode(body).replace(b"+ep", b"+ez"))  # an algorithm's number
+    unknown, short = (  # in the place of Ed25519's number that of none, and that of X448, of longer keys
+        base64.b64encode(base64.b64decode(body).replace(b"+ep", number)) for number in (b"+ez", b"+eo")
+    )
     elliptic = (private_of, public_of)[half == "public"](ec.generate_private_key(ec.SECP256R1()))
-    texts = [b"", b"\0" * 100, head + tail, good[:60], b"\n".join((head, unknown, tail)), elliptic]
+    texts = [b"", b"\0" * 100, head + tail, good[:60], elliptic]
+    texts += [b"\n".join((head, other, tail)) for other in (unknown, short)]
     texts += [private.read_bytes()] if half == "public" else [public.read_bytes()]
     for text in texts:
         path.write_bytes(text)
