@@ -139,7 +139,9 @@ def _check(message: _Message) -> None:
             if op in FORBIDDEN_OPS:
                 raise UnsafeGraphError(f"operator {op} is not allowed: no random operators, no control flow")
             if op in VARIADIC_OPS and "" in (*message.texts("input"), *message.texts("output")):
-                raise UnsafeGraphError(f"operator {op} must have all its inputs and outputs, got one of no name")
+                raise UnsafeGraphError(
+                    f"operator {op} must have all its inputs and outputs, got one of no name"
+                )
 
 
 def _name_of(message: _Message) -> str:

@@ -151,7 +151,7 @@ def _told(file: bytes) -> tuple[str, bytes]:
     """
     told = json.loads(file.decode("ascii"))
     if not isinstance(told, dict) or told.keys() != {"algorithm", "key", "signature"}:
-        raise ValueError(shorten(told))  # noqa: TRY004 - whatever the reason, it is none
+        raise ValueError(shorten(told))
     algorithm, key, signature = told["algorithm"], told["key"], told["signature"]
     if algorithm != _ALGORITHM or not isinstance(key, str) or not isinstance(signature, str):
         raise ValueError(shorten(told))

@@ -73,7 +73,7 @@ class HeldCalls:
 class Relay:
     """Stands between a service that tells something now and then and the caller, who may not read it.
 
-    A service may hold a lock of all its callers while it writes, as health does (grpcio-health-checking 1.85):
+    A service may hold a lock of all its callers while it writes, as that of grpcio-health-checking 1.85 does:
     one that does not read would keep the others, and the end of the server, waiting. What is written here
     waits for nobody; only the newest is kept.
     """

@@ -205,4 +205,4 @@ _SIGNERS: dict[str, Damage] = {
     "a graph changed after it was signed": _another_graph,
 }
 FORGED: dict[str, Damage] = {**_ENTRIES, **_TEXTS, **_FIELDS, **_SIGNERS}
-"""By name, what is done to a bundle that the trusted key signed. Every one must be refused by who trusts it."""
+"""By name, what is done to a bundle that the trusted key signed. Each must be refused by who trusts it."""

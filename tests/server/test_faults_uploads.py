@@ -94,7 +94,7 @@ def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_
 def test_who_finds_no_place_because_others_stall_goes_on_by_itself(
     flat_dir: Path, flat_table: pa.Table
 ) -> None:
-    """A call is told that the server is busy, and when to come again; streams that have begun do come again."""
+    """A call is told that the server is busy, and when to come again; streams that have begun do so."""
     records = flat_table.slice(0, 20).drop_columns(["note"])
     portions = [records.slice(at, 5) for at in range(0, 20, 5)]
     with (

@@ -21,7 +21,7 @@ from serving.stalled import unread
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECONDS = 60
@@ -142,7 +142,11 @@ def test_names_have_an_end(flat_dir: Path) -> None:
     long = health_pb2.HealthCheckRequest(service="x" * 5000)
     with threaded_server(flat_dir) as server, grpc.insecure_channel(server.target) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
-        for call in (lambda: stub.Check(long, timeout=SECONDS), lambda: next(stub.Watch(long, timeout=SECONDS))):
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: stub.Check(long, timeout=SECONDS),
+            lambda: next(stub.Watch(long, timeout=SECONDS)),
+        )
+        for call in calls:
             with pytest.raises(grpc.RpcError) as caught:
                 call()
             error: Any = caught.value

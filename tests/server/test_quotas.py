@@ -38,14 +38,15 @@ if TYPE_CHECKING:
 def write(path: Path, **clients: dict[str, Any]) -> Path:
     """Write a clients' file, each with all scopes and a token of its name."""
     entries = {
-        name: {"tokens": [hash_of(f"{name}-token")], "scopes": ["*:*"], **more} for name, more in clients.items()
+        name: {"tokens": [hash_of(f"{name}-token")], "scopes": ["*:*"], **more}
+        for name, more in clients.items()
     }
     path.write_text(yaml.safe_dump({"clients": entries}))
     return path
 
 
 def test_clients_without_a_quota_have_the_default(flat_dir: Path, tmp_path: Path) -> None:
-    """Of the file, or by a JSON Web Token whose subject is not in it; an own one holds instead, and null is none."""
+    """Of the file, or by a JSON Web Token of nobody in it; an own one holds instead, and null is none."""
     key = ed25519.Ed25519PrivateKey.generate()
     public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key()))
     (tmp_path / "keys").write_text(json.dumps({"keys": [{**public, "kid": "one", "alg": "EdDSA"}]}))
@@ -67,7 +68,11 @@ def test_clients_without_a_quota_have_the_default(flat_dir: Path, tmp_path: Path
     assert [quota(signed(name), options) for name in ("stranger", "poor", "free")] == [60, 7, None]
     assert quota(signed("stranger"), settings(flat_dir, default_rows_per_minute=60, **tokens)) == 60
     none = settings(flat_dir, clients=clients, **tokens)
-    assert [quota(token, none) for token in ("usual-token", "poor-token", signed("stranger"))] == [None, 7, None]
+    assert [quota(token, none) for token in ("usual-token", "poor-token", signed("stranger"))] == [
+        None,
+        7,
+        None,
+    ]
     with pytest.raises(UnauthenticatedError):  # who has no name would have the quota of nobody
         quota(signed(""), options)
 

@@ -142,10 +142,16 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
         assert "Traceback" not in error
 
 
-SECRET = "http://me:hunter2@collector:4317"
+SECRET = "http://me:hunter2@collector:4317"  # noqa: S105 - made up
 BROKEN = {
-    "--port (AUGMENT_PORT) must be less than or equal to 65535, got '70000'. It is: port": ["--port", "70000"],
-    "--admin-port (AUGMENT_ADMIN_PORT) must come with --admin-token-file, got '1'. Give": ["--admin-port", "1"],
+    "--port (AUGMENT_PORT) must be less than or equal to 65535, got '70000'. It is: port": [
+        "--port",
+        "70000",
+    ],
+    "--admin-port (AUGMENT_ADMIN_PORT) must come with --admin-token-file, got '1'. Give": [
+        "--admin-port",
+        "1",
+    ],
     "--default-rows-per-minute (AUGMENT_DEFAULT_ROWS_PER_MINUTE) must come with --clients or --jwt-keys": [
         "--default-rows-per-minute",
         "5",
@@ -162,7 +168,7 @@ BROKEN = {
 def test_a_setting_that_breaks_a_rule_is_told_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
-    """Its flag and its variable, the rule, the value and a remedy on one line; no other setting, no secret."""
+    """Flag and variable, the rule, the value and a remedy on one line; no other setting, no secret."""
     monkeypatch.setenv("AUGMENT_OTLP_ENDPOINT", SECRET)
     assert main(["--host", "kept.example", *BROKEN[told]]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -76,7 +76,7 @@ def test_clients_that_wait_take_turns() -> None:
 
 
 def test_who_finds_no_place_is_not_told_that_it_was_idle() -> None:
-    """It was others that stalled: the server is busy, and says when to come again; who had a place was idle."""
+    """Others stalled: the server is busy, and says when to come again; who had a place was idle."""
 
     async def run() -> list[BaseException]:
         uploads = Uploads(2 * BYTES, 0.5, kind=EIGHT)
