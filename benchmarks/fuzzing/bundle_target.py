@@ -42,6 +42,9 @@ class BundleTarget:
     Args:
         bundle: The bundle that is mutated.
         scratch: Where mutated ones are written.
+
+    Attributes:
+        good: The files before they are mutated, signed.
     """
 
     most_growth_mib: float | None = None
@@ -54,7 +57,7 @@ class BundleTarget:
         shutil.copytree(bundle, self._signed)
         self._trusted = signed(self._signed, scratch)
         self._keys = {name: (scratch / name).read_bytes() for name in (_PRIVATE, _PUBLIC)}
-        self._files = {path.name: path.read_bytes() for path in sorted(self._signed.iterdir())}
+        self.good = {path.name: path.read_bytes() for path in sorted(self._signed.iterdir())}
         self._place = scratch / "models" / bundle.parent.name / "1"
         self._scratch = scratch
 
@@ -66,8 +69,8 @@ class BundleTarget:
                 key = mutated(self._keys[name], chance, list(self._keys.values()))
                 return Case(name, {name: key})
         else:
-            name = chance.choice(sorted(self._files))
-        files = {**self._files, name: self._changed(name, chance)}
+            name = chance.choice(sorted(self.good))
+        files = {**self.good, name: self._changed(name, chance)}
         if number % 2 and name not in {_MANIFEST, SIGNATURE_FILE}:
             manifest = json.loads(files[_MANIFEST])
             info = {"sha256": hashlib.sha256(files[name]).hexdigest(), "bytes": len(files[name])}
@@ -88,7 +91,7 @@ class BundleTarget:
         for name, data in case.files.items():
             (self._place / name).write_bytes(data)
         end = opened(self._place, self._trusted)
-        changed = {name for name in case.files if case.files[name] != self._files[name]}
+        changed = {name for name in case.files if case.files[name] != self.good[name]}
         assert end != "taken" or changed <= {SIGNATURE_FILE}, f"{case.name} was changed and taken for signed"
         return end if end == "taken" or case.name == SIGNATURE_FILE else opened(self._place)
 
@@ -106,7 +109,7 @@ class BundleTarget:
         return "taken"
 
     def _changed(self, name: str, chance: random.Random) -> bytes:
-        data = self._files[name]
+        data = self.good[name]
         if chance.random() < _EDITED:
             if name.endswith(".onnx"):
                 return _edited_graph(data, chance)
@@ -114,7 +117,7 @@ class BundleTarget:
                 return _edited_manifest(data, chance)
             if name == SIGNATURE_FILE:
                 return _edited_signature(data, chance)
-        return mutated(data, chance, list(self._files.values()))
+        return mutated(data, chance, list(self.good.values()))
 
 
 class HostileTarget:
