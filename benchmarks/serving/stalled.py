@@ -170,7 +170,7 @@ def measure(host: Host, options: argparse.Namespace, kind: str) -> None:
     while time.monotonic() < ends:
         peak = max(peak, host.memory_mib())
         time.sleep(0.1)
-    cut = sum(line.get("reason") == "IDLE" for line in host.lines())
+    cut = sum(line.get("reason") in {"IDLE", "OVERLOADED"} for line in host.lines())
     clients.release()
     time.sleep(_SETTLE_S)
     more = peak - before

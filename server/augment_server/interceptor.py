@@ -124,8 +124,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             async with self._answering(method, context) as call:
                 with self._reflections.holding(call.client):
                     requests = messages(handler, context, self._foreign, call.client)
-                    async for message in handler.stream_stream(requests, context):
-                        await written(context, message, self._idle_s)
+                    async with aclosing(handler.stream_stream(requests, context)) as answers:
+                        async for message in answers:
+                            await written(context, message, self._idle_s)
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import threading
@@ -11,7 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from augment_client import Client, OverloadedError
+from augment_client import AsyncClient, Client, OverloadedError
 from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
@@ -19,7 +20,7 @@ from serving.stalled import half_sent
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -91,19 +92,35 @@ def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_
     assert parts == whole
 
 
+def denoised(target: str, portions: Iterable[pa.Table]) -> list[Any]:
+    """Return denoised portions."""
+    with Client(target) as client:
+        return [part.records.to_pylist() for part in client.denoise_batches("flat", portions)]
+
+
+def denoised_async(target: str, portions: Iterable[pa.Table]) -> list[Any]:
+    """Return the same by the other client."""
+
+    async def run() -> list[Any]:
+        async with AsyncClient(target) as client:
+            return [part.records.to_pylist() async for part in client.denoise_batches("flat", portions)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("way", [denoised, denoised_async])
 def test_who_finds_no_place_because_others_stall_goes_on_by_itself(
-    flat_dir: Path, flat_table: pa.Table
+    flat_dir: Path, flat_table: pa.Table, way: Callable[[str, Iterable[pa.Table]], list[Any]]
 ) -> None:
     """A call is told that the server is busy, and when to come again; streams that have begun do so."""
     records = flat_table.slice(0, 20).drop_columns(["note"])
     portions = [records.slice(at, 5) for at in range(0, 20, 5)]
     with (
         threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=1.0) as server,
-        Client(server.target) as client,
         Client(server.target) as another,
     ):
         counted = server.server.metrics.registry.get_sample_value
-        whole = [part.records.to_pylist() for part in client.denoise_batches("flat", portions)]
+        whole = way(server.target, portions)
 
         def refused(method: str) -> float:
             reason = {"method": method, "reason": "OVERLOADED"}
@@ -119,8 +136,7 @@ def test_who_finds_no_place_because_others_stall_goes_on_by_itself(
             yield from portions[1:]
 
         stalled: list[socket.socket] = []
-        parts = [part.records.to_pylist() for part in client.denoise_batches("flat", late())]
-        assert parts == whole
+        assert way(server.target, late()) == whole
         assert refused("Encode") == 1
         assert refused("DenoiseStream") >= 1
         for connection in stalled:
