@@ -43,13 +43,12 @@ def _violation(error: dict[str, Any], settings: type[BaseModel]) -> Violation:
         return Violation(field, "must not be empty", shorten(given))
     if error["type"] == "missing":
         return Violation(field, "must be given", "nothing")
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
+    message = re.sub(r"^\w+ should ", "must ", str(error["msg"]).removeprefix("Value error, "))
     first, _, rest = message.partition(" ")
     if not loc and first in settings.model_fields and isinstance(given, dict):
         field, message, given = first, rest, given.get(first)
-    rule = re.sub(r"^be ", "must be ", message)
-    rule = rule if re.search(r"\bmust\b", rule) else f"is not valid: {rule}"
-    return Violation(field, rule, shorten(given))
+    rule = message if re.search(r"\bmust\b", message) else f"is not valid: {message}"
+    return Violation(field, rule, shorten(given), str((error.get("ctx") or {}).get("remedy", "")))
 
 
 def _unknown(loc: Sequence[int | str], settings: type[BaseModel]) -> Violation:

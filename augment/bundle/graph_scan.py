@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from augment.bundle.limits import FORBIDDEN_OPS, MAX_GRAPH_DEPTH, MAX_GRAPH_FIELDS, MAX_SIDE
+from augment.bundle.limits import (
+    FORBIDDEN_OPS,
+    MAX_GRAPH_DEPTH,
+    MAX_GRAPH_FIELDS,
+    MAX_SIDE,
+    VARIADIC_OPS,
+)
 from augment.bundle.manifest import Dtype, TensorInfo
 from augment.bundle.onnx_fields import FORBIDDEN_FIELDS, MESSAGES, NUMBER, NUMBERS
 from augment.bundle.wire import LENGTH, fields_of
@@ -132,6 +138,10 @@ def _check(message: _Message) -> None:
         for op in message.texts("op_type"):
             if op in FORBIDDEN_OPS:
                 raise UnsafeGraphError(f"operator {op} is not allowed: no random operators, no control flow")
+            if op in VARIADIC_OPS and "" in (*message.texts("input"), *message.texts("output")):
+                raise UnsafeGraphError(
+                    f"operator {op} must have all its inputs and outputs, got one of no name"
+                )
 
 
 def _name_of(message: _Message) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "NAME_PATTERN",
     "ROLE_PATTERN",
     "SIGNATURE_FILE",
+    "VARIADIC_OPS",
     "VERSION_PATTERN",
     "WEIGHTS_FILE",
 ]
@@ -68,3 +69,9 @@ FORBIDDEN_OPS = frozenset(
     }
 )
 """Standard operators that no bundle's graph may hold."""
+
+VARIADIC_OPS = frozenset({"Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Split", "Sum"})
+"""Standard operators with any number of inputs, or outputs: none of these may be left out.
+
+onnxruntime (seen with 1.32) does not check that, and the process ends where it looks for the tensor.
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.bundle.limits import SIGNATURE_FILE
 from augment.bundle.reading import open_bundle
-from augment.errors import BundleUnsafeError, PublishError, RequestError, UnsupportedError
+from augment.errors import BundleUnsafeError, PublishError, RequestError, UnsupportedError, shorten
 
 if TYPE_CHECKING:
     from augment.bundle.reading import Bundle
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TrustedKeys", "new_key", "sign_bundle"]
 
 _KEY_SUFFIX = "*.pem"
+_ALGORITHM = "Ed25519"
 
 
 def sign_bundle(path: Path | str, key: Path | str) -> str:
@@ -45,13 +45,13 @@ def sign_bundle(path: Path | str, key: Path | str) -> str:
     bundle = open_bundle(path)
     try:
         private = serialization.load_pem_private_key(Path(key).read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as exc:
+    except _unusable_keys() as exc:
         raise _no_key(key) from exc
     if not isinstance(private, ed25519.Ed25519PrivateKey):
         raise _no_key(key)
     identity = _id_of(private.public_key().public_bytes_raw())
     signature = base64.b64encode(private.sign(_message(bundle))).decode()
-    text = json.dumps({"algorithm": "Ed25519", "key": identity, "signature": signature}, sort_keys=True)
+    text = json.dumps({"algorithm": _ALGORITHM, "key": identity, "signature": signature}, sort_keys=True)
     target = bundle.path / SIGNATURE_FILE
     temporary = bundle.path.parent / f".{bundle.version}.{SIGNATURE_FILE}.{secrets.token_hex(4)}"
     try:
@@ -111,7 +111,7 @@ class TrustedKeys:
         for file in files:
             try:
                 key = serialization.load_pem_public_key(file.read_bytes())
-            except (OSError, ValueError) as exc:
+            except _unusable_keys() as exc:
                 raise _no_key(file) from exc
             if not isinstance(key, ed25519.Ed25519PublicKey):
                 raise _no_key(file)
@@ -129,11 +129,10 @@ class TrustedKeys:
         if bundle.contents.signature is None:
             raise BundleUnsafeError(bundle.path, "is not signed, and a signature is asked for")
         try:
-            told = json.loads(bundle.contents.signature)
-            raw = self.by_id.get(told["key"])
-            signature = base64.b64decode(told["signature"], validate=True)
-        except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as exc:
+            identity, signature = _told(bundle.contents.signature)
+        except (ValueError, RecursionError) as exc:
             raise BundleUnsafeError(bundle.path, f"{SIGNATURE_FILE} is no signature") from exc
+        raw = self.by_id.get(identity)
         if raw is None:
             raise BundleUnsafeError(bundle.path, "is signed by a key that is not trusted")
         ed25519, _ = _cryptography()
@@ -141,6 +140,22 @@ class TrustedKeys:
             ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(signature, _message(bundle))
         except _invalid_signature() as exc:
             raise BundleUnsafeError(bundle.path, "its signature is of other contents") from exc
+
+
+def _told(file: bytes) -> tuple[str, bytes]:
+    """Return the id of the key and the signature that a file tells.
+
+    Raises:
+        ValueError: It tells none, or something else besides.
+        RecursionError: It is nested too deeply.
+    """
+    told = json.loads(file.decode("ascii"))
+    if not isinstance(told, dict) or told.keys() != {"algorithm", "key", "signature"}:
+        raise ValueError(shorten(told))
+    algorithm, key, signature = told["algorithm"], told["key"], told["signature"]
+    if algorithm != _ALGORITHM or not isinstance(key, str) or not isinstance(signature, str):
+        raise ValueError(shorten(told))
+    return key, base64.b64decode(signature, validate=True)
 
 
 def _message(bundle: Bundle) -> bytes:
@@ -163,6 +178,16 @@ def _cryptography() -> tuple[Any, Any]:
         remedy = "pip install 'augment-service[signing]'"
         raise UnsupportedError(f"signatures need the package cryptography. {remedy}") from exc
     return ed25519, serialization
+
+
+def _unusable_keys() -> tuple[type[Exception], ...]:
+    """Return what is raised of a file that holds no key, or one that is locked or of a kind nobody knows.
+
+    `InternalError` is what cryptography says of a key that is shorter than its kind.
+    """
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm  # noqa: PLC0415 - an extra
+
+    return OSError, ValueError, TypeError, UnsupportedAlgorithm, InternalError
 
 
 def _invalid_signature() -> type[Exception]:

@@ -68,15 +68,34 @@ def half_sent(target: str, size: int, method: str = "Denoise") -> socket.socket:
         size: Bytes of the message.
         method: One of our own, or `service/method`.
     """
+    connection = _begun(target, method, b"")
+    threading.Thread(target=_pour, args=(connection, size), daemon=True).start()
+    return connection
+
+
+def unread(target: str, method: str, message: bytes) -> socket.socket:
+    """Open a connection and send a whole message, and take not a byte of the answer, which has no window.
+
+    Args:
+        target: Of the server.
+        method: One of our own, or `service/method`.
+        message: A small one.
+    """
+    connection = _begun(target, method, b"\0\4" + bytes(4))  # SETTINGS_INITIAL_WINDOW_SIZE
+    connection.sendall(_frame(0, 1, 1, b"\0" + len(message).to_bytes(4, "big") + message))
+    return connection
+
+
+def _begun(target: str, method: str, settings: bytes) -> socket.socket:
+    """Return a connection on which a call has begun."""
     host, _, port = target.partition(":")
     connection = socket.create_connection((host, int(port)))
-    settings = _frame(4, 0, 0, b"")
     path = f"/{method}" if "/" in method else f"/{SERVICE}/{method}"
     pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x")]
     pairs += [("content-type", "application/grpc"), ("te", "trailers")]
     block = b"".join(_literal(name, value) for name, value in pairs)
-    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + _frame(1, 4, 1, block))
-    threading.Thread(target=_pour, args=(connection, size), daemon=True).start()
+    frames = _frame(4, 0, 0, settings) + _frame(1, 4, 1, block)
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
     return connection
 
 
@@ -151,7 +170,7 @@ def measure(host: Host, options: argparse.Namespace, kind: str) -> None:
     while time.monotonic() < ends:
         peak = max(peak, host.memory_mib())
         time.sleep(0.1)
-    cut = sum(line.get("reason") == "IDLE" for line in host.lines())
+    cut = sum(line.get("reason") in {"IDLE", "OVERLOADED"} for line in host.lines())
     clients.release()
     time.sleep(_SETTLE_S)
     more = peak - before

@@ -32,7 +32,7 @@ class Patience:
     Attributes:
         retries: How many there may be; by default they take 13 to 26 seconds in all.
         replicas: How many servers there are: a stream that has not begun is tried once at each, at once,
-            and three times more where none answers.
+            and three times more where none answers, or none was sent the request in time.
         failed: How many attempts there were.
     """
 
@@ -67,8 +67,8 @@ class Patience:
     def _before_opening(self, error: ClientError) -> float:
         """Return the wait before a stream that has not begun is opened again: at once at the next replica."""
         around = self.failed - (self.replicas - 1)
-        more = _OPENINGS if isinstance(error, UnavailableError) else 0
-        if not isinstance(error, UnavailableError | OverloadedError) or around >= more:
+        unheard = isinstance(error, UnavailableError) or _is_idle(error)
+        if not (unheard or isinstance(error, OverloadedError)) or around >= (_OPENINGS if unheard else 0):
             raise error
         self.failed += 1
         return 0.0 if around < 0 else _waits_s(around)
@@ -77,6 +77,11 @@ class Patience:
 def _waits_s(failed: int) -> float:
     longest = min(_LONGEST_S, _FIRST_S * 2.0**failed)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def _is_idle(error: ClientError) -> bool:
+    """Return whether the server cut this caller off because it neither sent nor read for long."""
+    return isinstance(error, DeadlineError) and error.refusal.reason is Reason.IDLE
 
 
 def _is_broken(error: ClientError) -> bool:
@@ -88,6 +93,5 @@ def _is_broken(error: ClientError) -> bool:
     """
     if isinstance(error, UnavailableError | CallCancelledError | QuotaExceededError | OverloadedError):
         return True
-    if isinstance(error, DeadlineError):
-        return error.refusal.reason is Reason.IDLE
-    return isinstance(error, ServerError) and error.refusal.reason is Reason.UNSPECIFIED
+    lost = isinstance(error, ServerError) and error.refusal.reason is Reason.UNSPECIFIED
+    return lost or _is_idle(error)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augment.cpus import available_cpus
+from augment_server.calls import rows_of
 from augment_server.denials import OverloadedError
 from augment_server.fair_queue import FairQueue, Ticket
 
@@ -110,13 +111,28 @@ class _Computation:
 
     Attributes:
         jobs: Those that are done together; mostly one.
-        rows: What they cost.
+        cost: What they cost, in rows.
         gathers: The kind whose next computation waits for the end of this one; None: none does.
     """
 
     jobs: list[_Job]
-    rows: int
+    cost: int
     gathers: Hashable = None
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of a computation.
+
+    Attributes:
+        outcomes: An answer or an error for each of its jobs.
+        seconds: How long it took; None: it was not done.
+        rows: Of its calls, those received or made in it.
+    """
+
+    outcomes: list[Any]
+    seconds: float | None = None
+    rows: int = 0
 
 
 def computations_of(settings: Settings) -> int:
@@ -248,33 +264,31 @@ class Admission:
         if ticket is None:
             return None
         tickets = [ticket, *self._queue.pop_alike(ticket, most)]
-        size, rows = sum(each.size for each in tickets), sum(each.rows for each in tickets)
-        return _Computation([each.job for each in tickets], rows, ticket.kind if size < most else None)
+        size, cost = sum(each.size for each in tickets), sum(each.rows for each in tickets)
+        return _Computation([each.job for each in tickets], cost, ticket.kind if size < most else None)
 
     def _done(
         self,
         loop: asyncio.AbstractEventLoop,
         computation: _Computation,
-        doing: Future[tuple[list[Any], float]],
+        doing: Future[_Done],
     ) -> None:
         """Called in whatever thread ended the work."""
-        outcomes: list[Any]
-        seconds: float | None
         if doing.cancelled():
-            outcomes, seconds = [asyncio.CancelledError()] * len(computation.jobs), None
+            done = _Done([asyncio.CancelledError()] * len(computation.jobs))
         elif (error := doing.exception()) is not None:
-            outcomes, seconds = [error] * len(computation.jobs), None
+            done = _Done([error] * len(computation.jobs))
         else:
-            outcomes, seconds = doing.result()
+            done = doing.result()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._finish, computation, outcomes, seconds)
+            loop.call_soon_threadsafe(self._finish, computation, done)
 
-    def _finish(self, computation: _Computation, outcomes: list[Any], seconds: float | None) -> None:
+    def _finish(self, computation: _Computation, done: _Done) -> None:
         """Give the outcomes to those who wait for them, and the place to the next."""
-        self._end(computation, outcomes)
-        if seconds is not None:
-            self._rate.add(computation.rows, seconds)
-            self._metrics.computed(computation.rows, len(computation.jobs), seconds)
+        self._end(computation, done.outcomes)
+        if done.seconds is not None:
+            self._rate.add(computation.cost, done.seconds)
+            self._metrics.computed(done.rows, len(computation.jobs), done.seconds)
         self._start()
 
     def _end(self, computation: _Computation, outcomes: list[Any]) -> None:
@@ -290,19 +304,24 @@ class Admission:
 
     def _refusal(self) -> OverloadedError:
         wait_s = min(max(self._seconds(self._queue.rows), _LEAST_RETRY_S), _LONGEST_RETRY_S)
-        return OverloadedError(len(self._queue), wait_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
+        why = f"{len(self._queue)} computations wait"
+        return OverloadedError(why, wait_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
 
 
-def _outcomes(jobs: list[_Job]) -> tuple[list[Any], float]:
-    """Return what becomes of works, their errors too, and the seconds that they took together."""
-    began = time.monotonic()
+def _outcomes(jobs: list[_Job]) -> _Done:
+    """Return what becomes of works, their errors too, and the seconds and rows that they took together."""
+    began, rows = time.monotonic(), _rows(jobs)
     company = jobs[0].company
     outcomes: list[Any]
     if company is not None:
         outcomes = company.compute([(job.context, job.work) for job in jobs])
     else:
         outcomes = [_outcome(job) for job in jobs]
-    return outcomes, time.monotonic() - began
+    return _Done(outcomes, time.monotonic() - began, _rows(jobs) - rows)
+
+
+def _rows(jobs: list[_Job]) -> int:
+    return sum(rows_of(job.context) for job in jobs)
 
 
 def _outcome(job: _Job) -> Any:

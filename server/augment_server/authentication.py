@@ -37,7 +37,9 @@ class Gatekeeper:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._file = _ClientsFile(settings.clients) if settings.clients else None
+        quota = settings.default_rows_per_minute
+        self._file = _ClientsFile(settings.clients, quota) if settings.clients else None
+        self._unlisted = Clients({}, quota)
         self._tokens = _WebTokens.of(settings)
 
     @property
@@ -57,7 +59,7 @@ class Gatekeeper:
         """
         if self.is_open:
             return ANYONE
-        clients = self._file.current() if self._file else Clients({})
+        clients = self._file.current() if self._file else self._unlisted
         given = metadata.get("authorization")
         if given is None:
             found = _by_certificate(clients, auth_context)
@@ -86,12 +88,13 @@ def _by_certificate(clients: Clients, auth_context: Mapping[str, Any]) -> Princi
 class _ClientsFile:
     """The clients of a file that may change; garbage is logged, and the last good ones stay."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, quota: int | None) -> None:
         self._path = path
+        self._quota = quota
         self._lock = threading.Lock()
         self._stamp = self._look()
         self._looked_s = time.monotonic()
-        self._clients = read_clients(path)
+        self._clients = read_clients(path, quota)
 
     def current(self) -> Clients:
         """Return the clients, at most a second old."""
@@ -107,7 +110,7 @@ class _ClientsFile:
             return
         self._stamp = stamp
         try:
-            self._clients = read_clients(self._path)
+            self._clients = read_clients(self._path, self._quota)
             get_logger().info("clients read")
         except RequestError as error:
             get_logger().error("clients refused, the last good ones stay", reason=str(error))
@@ -171,4 +174,6 @@ class _WebTokens:
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
         name, scopes = str(claims["sub"]), tuple(str(claims.get("scope", "")).split())
+        if not name:  # the name of those whom nobody knows
+            return None
         return Principal(name, scopes, clients.quota_of(name))

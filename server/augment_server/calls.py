@@ -7,10 +7,14 @@ import time
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from augment_server.principals import ANYONE, Principal
 
-__all__ = ["Call", "address_of", "begin_call", "caller", "current_call", "note", "note_rows"]
+if TYPE_CHECKING:
+    from contextvars import Context
+
+__all__ = ["Call", "address_of", "begin_call", "caller", "current_call", "note", "note_rows", "rows_of"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -86,6 +90,12 @@ def note(**facts: object) -> None:
     call = _CURRENT.get()
     if call is not None:
         call.facts.update(facts)
+
+
+def rows_of(context: Context) -> int:
+    """Return the rows received or made so far by the call that a context is of."""
+    call = context.get(_CURRENT)
+    return int(str(call.facts.get("rows", 0))) if call is not None else 0
 
 
 def note_rows(count: int) -> None:

@@ -32,17 +32,17 @@ class QuotaError(AugmentError):
 
 
 class OverloadedError(AugmentError):
-    """More waits than this server takes on.
+    """More is there than this server takes on.
 
     Args:
-        waiting: How many computations wait.
+        why: What there is so much of, e.g. `7 computations wait`.
         retry_after_s: When the next call may succeed.
     """
 
-    def __init__(self, waiting: int, retry_after_s: float) -> None:
-        super().__init__(f"the server is busy: {waiting} computations wait")
+    def __init__(self, why: str, retry_after_s: float) -> None:
+        super().__init__(f"the server is busy: {why}")
         self.retry_after_s = retry_after_s
 
 
 class IdleError(AugmentError):
-    """The caller neither sent nor read for too long."""
+    """The caller had its turn, and neither sent nor read for too long."""

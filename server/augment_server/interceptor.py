@@ -17,7 +17,8 @@ from augment_proto.refusal import Refusal, pack
 from augment_server.admission import Bid
 from augment_server.calls import Call, address_of, begin_call, note
 from augment_server.denials import IdleError
-from augment_server.foreign import answered_by, messages
+from augment_server.foreign import answered_by, messages, written
+from augment_server.held_calls import HeldCalls
 from augment_server.hosting.memory import Trimming
 from augment_server.logs import get_logger
 from augment_server.principals import ANYONE, Principal
@@ -54,6 +55,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         settings: How long a caller may take to send, or to read, and how much.
         tracer: Makes spans of calls.
         service: The full name of the service.
+
+    Attributes:
+        watches: The calls of health that stay open.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._uploads = Uploads(largest, idle_s, workers)
         self._health = Uploads(largest, idle_s, workers, SMALL)  # apart, so that it waits for nobody else
         self._foreign = Uploads(largest, idle_s, workers, SMALL)
+        self.watches = HeldCalls("Watch")
+        self._reflections = HeldCalls("reflection")
         self._service = service
         self._trimming = Trimming()
 
@@ -92,7 +98,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return handler
         if service == f"/{health.SERVICE_NAME}":
-            return answered_by(handler, self._health)
+            return answered_by(handler, self._health, self.watches)
         if service != f"/{self._service}":
             return self._guarded(handler, method)
         return grpc.stream_stream_rpc_method_handler(self._answer(handler, method))
@@ -116,9 +122,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def answer(_: object, context: Any) -> None:
             async with self._answering(method, context) as call:
-                requests = messages(handler, context, self._foreign, call.client)
-                async for message in handler.stream_stream(requests, context):
-                    await context.write(message)
+                with self._reflections.holding(call.client):
+                    requests = messages(handler, context, self._foreign, call.client)
+                    async with aclosing(handler.stream_stream(requests, context)) as answers:
+                        async for message in answers:
+                            await written(context, message, self._idle_s)
 
         return grpc.stream_stream_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 

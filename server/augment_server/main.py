@@ -6,10 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from pydantic_settings import CliApp
+from pydantic_settings import CliApp, SettingsError
 
-from augment.errors import AugmentError
+from augment.errors import AugmentError, InvalidInputError
 from augment_server.logs import configure_logs
+from augment_server.refused_settings import refused
 from augment_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,14 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The flags; None: those of the process.
     """
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        serve(CliApp.run(Settings, cli_args=given))
-    except ValidationError as error:
-        for broken in error.errors(include_url=False):
-            name = ".".join(str(part) for part in broken["loc"])
-            sys.stderr.write(f"error: {name}: {broken['msg']}, got {broken['input']!r}\n")
+        serve(_settings(list(sys.argv[1:] if arguments is None else arguments)))
+    except InvalidInputError as error:
+        for violation in error.violations:
+            sys.stderr.write(f"error: {violation}\n")
         return 2
     except AugmentError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0
+
+
+def _settings(given: list[str]) -> Settings:
+    """Return the settings of flags and variables.
+
+    Raises:
+        RequestError: One breaks a rule.
+    """
+    try:
+        return CliApp.run(Settings, cli_args=given)
+    except (ValidationError, SettingsError) as error:
+        raise refused(error) from error

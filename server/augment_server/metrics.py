@@ -58,7 +58,9 @@ class Metrics:
         )
         self._queued = self._histogram("queue_seconds", "Seconds that computations waited", _SECONDS)
         self._computed = self._histogram("compute_seconds", "Seconds that computations took", _SECONDS)
-        self._batch = self._histogram("batch_rows", "Rows of a computation", _ROWS)
+        self._batch = self._histogram(
+            "batch_rows", "Rows received or made in a computation of all its calls, where it has any", _ROWS
+        )
         self._together = self._histogram("batch_calls", "Calls that were computed together", _CALLS)
 
     def began(self) -> None:
@@ -98,17 +100,18 @@ class Metrics:
         self._queued.observe(seconds)
 
     def computed(self, rows: int, calls: int, seconds: float) -> None:
-        """Count a computation that was done, for so many calls."""
+        """Count a computation that was done, for so many calls; one without rows only describes something."""
         self._computed.observe(seconds)
-        self._batch.observe(rows)
         self._together.observe(calls)
+        if rows:
+            self._batch.observe(rows)
 
     def watch_queue(
         self, depth: Callable[[], int], rows: Callable[[], int], running: Callable[[], int]
     ) -> None:
         """Tell how many computations wait, what they cost, and how many run."""
         self._gauge("queue_depth", "Computations that wait").set_function(depth)
-        self._gauge("queue_rows", "Rows of the computations that wait").set_function(rows)
+        self._gauge("queue_rows", "What the computations that wait cost, in rows").set_function(rows)
         self._gauge("running", "Computations that run").set_function(running)
 
     def watch_models(self, states: Callable[[], Mapping[str, int]]) -> None:

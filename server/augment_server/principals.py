@@ -9,6 +9,8 @@ The file holds hashes of tokens, never tokens::
         certificate: pipeline.example
         scopes: ["adult:generate", "*:describe"]
         rows_per_minute: 1000000
+
+A client that the file gives no `rows_per_minute` has the default quota, if there is one; `null` is none.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from augment.errors import RequestError, shorten
+from augment.errors import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,8 @@ OPERATIONS = (
     "predict",
 )
 _MAX_FILE_BYTES = 2**20
+_PUBLIC = frozenset({"scopes", "rows_per_minute", "expires", "certificate"})
+"""What of a client errors may show: anywhere else may stand a token, of which there should be a hash."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,16 @@ class _File(BaseModel):
 
 
 class Clients:
-    """The clients of a file."""
+    """The clients of a file.
 
-    def __init__(self, clients: dict[str, _Client]) -> None:
+    Args:
+        clients: By name.
+        default_rows_per_minute: The quota of each that has none of its own; None: none.
+    """
+
+    def __init__(self, clients: dict[str, _Client], default_rows_per_minute: int | None = None) -> None:
         self._clients = clients
+        self._default_rows_per_minute = default_rows_per_minute
         self._by_hash = {hash_: name for name, client in clients.items() for hash_ in client.tokens}
         self._by_certificate = {
             client.certificate: name for name, client in clients.items() if client.certificate
@@ -114,8 +124,11 @@ class Clients:
         return self._principal(self._by_certificate.get(common_name))
 
     def quota_of(self, name: str) -> int | None:
-        """Return a client's rows a minute; None: none."""
-        return self._clients[name].rows_per_minute if name in self._clients else None
+        """Return the rows a minute of a client, of the file or not; None: it has no quota."""
+        client = self._clients.get(name)
+        if client is None or "rows_per_minute" not in client.model_fields_set:
+            return self._default_rows_per_minute
+        return client.rows_per_minute  # None where the file says null: none, whatever the others have
 
     def _principal(self, name: str | None) -> Principal | None:
         if name is None:
@@ -123,7 +136,7 @@ class Clients:
         client = self._clients[name]
         if client.expires is not None and client.expires <= datetime.now(UTC):
             return None
-        return Principal(name, client.scopes, client.rows_per_minute)
+        return Principal(name, client.scopes, self.quota_of(name))
 
 
 def hash_of(token: str) -> str:
@@ -131,8 +144,12 @@ def hash_of(token: str) -> str:
     return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
-def read_clients(path: Path) -> Clients:
+def read_clients(path: Path, default_rows_per_minute: int | None = None) -> Clients:
     """Read the file.
+
+    Args:
+        path: The file.
+        default_rows_per_minute: The quota of each client that has none of its own; None: none.
 
     Raises:
         RequestError: It cannot be read, or is not what such a file is.
@@ -142,18 +159,19 @@ def read_clients(path: Path) -> Clients:
             parsed = yaml.safe_load(file.read(_MAX_FILE_BYTES))
     except (OSError, yaml.YAMLError) as error:
         raise RequestError.of("clients", "must be a readable YAML file", str(path)) from error
-    return clients_of(parsed, f"See {path}")
+    return clients_of(parsed, f"See {path}", default_rows_per_minute)
 
 
-def clients_of(parsed: object, remedy: str = "") -> Clients:
+def clients_of(parsed: object, remedy: str = "", default_rows_per_minute: int | None = None) -> Clients:
     """Return the clients of what a file holds.
 
     Raises:
         RequestError: It is not what such a file holds.
     """
     try:
-        return Clients(_File.model_validate(parsed).clients)
+        return Clients(_File.model_validate(parsed).clients, default_rows_per_minute)
     except ValidationError as error:
         broken = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in broken["loc"]) or "the whole"
-        raise RequestError.of(f"clients: {place}", broken["msg"], shorten(broken["input"]), remedy) from error
+        shown = broken["input"] if _PUBLIC.intersection(broken["loc"][2:3]) else "what is not shown"
+        raise RequestError.of(f"clients: {place}", broken["msg"], shown, remedy) from error

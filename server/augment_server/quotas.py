@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -42,6 +43,11 @@ class Bucket:
         level = min(self.rows_per_minute, self.level + more)
         return replace(self, level=level, filled_s=now_s)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it says no more than a new one."""
+        return self.level >= self.rows_per_minute
+
     def wait_s(self, rows: float) -> float:
         """Return how many seconds it takes until so many rows are in it."""
         return max(0.0, (rows - self.level) * 60 / self.rows_per_minute)
@@ -54,17 +60,29 @@ class Buckets(Protocol):
         """Put what `change` makes of a client's bucket in its place, alone, and return it."""
 
 
+_MOST_BUCKETS = 4096
+
+
 class _OwnBuckets:
-    """Of one process."""
+    """Of one process. Of very many, those that are full again are forgotten: names come from tokens too."""
 
     def __init__(self) -> None:
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._lock = threading.Lock()
 
     def change(self, name: str, change: Callable[[Bucket | None], Bucket]) -> Bucket:
         with self._lock:
             bucket = self._buckets[name] = change(self._buckets.get(name))
+            self._buckets.move_to_end(name)
+            for _ in range(2 if len(self._buckets) > _MOST_BUCKETS else 0):
+                self._forget_one()
             return bucket
+
+    def _forget_one(self) -> None:
+        """Forget the bucket that was left alone the longest, if it is full again."""
+        name, bucket = self._buckets.popitem(last=False)
+        if not bucket.filled(time.monotonic()).is_full:
+            self._buckets[name] = bucket
 
 
 class Quotas:

@@ -65,6 +65,7 @@ class Server:
         admission = Admission(self._pool, settings, self.metrics)
         self._tracer = Tracer(settings.otlp_endpoint)
         interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings, self._tracer)
+        self._watches = interceptor.watches
         self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         self._health = health.aio.HealthServicer()
         operations = Operations(registry, settings, quotas)
@@ -107,6 +108,7 @@ class Server:
             await self._delay(self._settings.drain_delay_s)
         else:
             self._hurried.set()
+        self._watches.end()
         await self._server.stop(self._settings.grace_s if grace_s is None else grace_s)
         if self.metrics_page is not None:
             self.metrics_page.stop()

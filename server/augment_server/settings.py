@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
     clients: Path | None = Field(
         default=None, description="YAML file of clients: hashed tokens, scopes, quotas; default: anyone may"
     )
+    default_rows_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="quota of each client that has none of its own, rows a minute; default: no quota",
+    )
     jwt_keys: Path | None = Field(
         default=None, description="JSON Web Key Set by which clients' JSON Web Tokens are signed"
     )
@@ -116,6 +122,12 @@ class Settings(BaseSettings):
         le=86400,
         description="seconds without a sign of life after which one of several workers is replaced",
     )
+    start_s: float = Field(
+        default=1800.0,
+        ge=10,  # a worker with one small model takes a few
+        le=86400,
+        description="seconds that one of several workers may take to open its models, or is replaced",
+    )
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="port of the Prometheus metrics; default: none"
     )
@@ -148,6 +160,19 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _admin_has_a_token(self) -> Self:
         if self.admin_port is not None and self.admin_token_file is None:
-            msg = "admin_port must come with admin_token_file"
-            raise ValueError(msg)
+            remedy = "Give the latter too: a file with tokens, one a line"
+            raise _broken("admin_port", "must come with --admin-token-file", remedy)
         return self
+
+    @model_validator(mode="after")
+    def _quotas_are_of_known_clients(self) -> Self:
+        if self.default_rows_per_minute is not None and self.clients is None and self.jwt_keys is None:
+            remedy = "Without them nobody knows who calls"
+            raise _broken("default_rows_per_minute", "must come with --clients or --jwt-keys", remedy)
+        return self
+
+
+def _broken(setting: str, rule: str, remedy: str) -> PydanticCustomError:
+    """Return the error of a rule about several settings, the first of which it names."""
+    told = {"setting": setting, "rule": rule, "remedy": remedy}
+    return PydanticCustomError("setting", "{setting} {rule}", told)

@@ -22,7 +22,7 @@ __all__ = ["SharedBuckets", "shared_file"]
 _SLOT = struct.Struct("<16sqdd")
 """Hash of the client's name, rows a minute, level, time of the last filling. No name is no hash: zeros."""
 
-_SLOTS, _REACH = 4096, 32
+_SLOTS, _REACH = 65_536, 32
 _BYTES = _SLOTS * _SLOT.size
 
 
@@ -38,7 +38,7 @@ def shared_file() -> int:
 
 
 class SharedBuckets:
-    """A hash table of 4,096 slots. Its methods may be called from any thread.
+    """A hash table of 65,536 slots, 2.5 MiB. Its methods may be called from any thread.
 
     A name may lie in any of 32 slots from that of its hash on. Where all are taken, it gets the one that was
     longest left alone, which is full again but for a client that owed more than a minute's rows.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter, OrderedDict, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from augment_server.denials import OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +41,8 @@ _LEAST_PLACES = 4
 _RESERVED = 4
 """One of so many places is kept for other clients than the one that has all the others."""
 
+_LEAST_RETRY_S = 0.1
+
 _Turn = asyncio.Future[None]
 
 
@@ -53,17 +58,20 @@ class Uploads:
 
     Args:
         max_request_bytes: The largest request.
-        idle_s: How long one may take where no other waits.
+        idle_s: How long one may take where no other waits, and wait for a place.
         workers: How many processes share the memory.
         kind: What requests are like.
+
+    Attributes:
+        idle_s: The same.
     """
 
     def __init__(self, max_request_bytes: int, idle_s: float, workers: int = 1, kind: Kind = LARGE) -> None:
         places = max(_LEAST_PLACES, kind.memory_bytes // max_request_bytes)
-        self._free = max(1, places // workers)
+        self._places = self._free = max(1, places // workers)
         self._most = max(1, self._free - max(1, self._free // _RESERVED))
         self._most_bytes = kind.memory_bytes // 2 // workers  # they are there twice, as bytes and as numbers
-        self._idle_s = idle_s
+        self.idle_s = idle_s
         self._least_s = min(kind.least_s, idle_s)
         self._newest_first = kind.newest_first
         self._held: Counter[str] = Counter()
@@ -79,12 +87,16 @@ class Uploads:
             client: Whose request.
 
         Raises:
-            TimeoutError: There is none in time, or the request takes too long.
+            OverloadedError: There is none in time, because others take theirs too long.
+            TimeoutError: There was one, and the request takes too long.
         """
-        async with asyncio.timeout(self._idle_s):
-            await self._acquire(client)
         try:
-            async with asyncio.timeout(self._idle_s) as limit:
+            async with asyncio.timeout(self.idle_s):
+                await self._acquire(client)
+        except TimeoutError:
+            raise self._refusal() from None
+        try:
+            async with asyncio.timeout(self.idle_s) as limit:
                 self._limits[limit] = (client, asyncio.get_running_loop().time())
                 try:
                     if self._lines:
@@ -123,6 +135,13 @@ class Uploads:
             else:
                 self._leave(client, turn)
             raise
+
+    def _refusal(self) -> OverloadedError:
+        """Return what to tell who found no place: to come again when those who wait have had theirs."""
+        waiting = sum(len(line) for line in self._lines.values())
+        wait_s = min(max(self._least_s * (1 + waiting / self._places), _LEAST_RETRY_S), self.idle_s)
+        chance = random.uniform(1.0, 1.5)  # noqa: S311 - no secret
+        return OverloadedError(f"{waiting + 1} requests wait to be read", wait_s * chance)
 
     def _may(self, client: str) -> bool:
         return self._free > 0 and self._held[client] < self._most and not self._is_full(client)

@@ -50,6 +50,7 @@ class Wire:
 
         Raises:
             RequestError: There is none, or it is no message of the method.
+            OverloadedError: Others' requests leave no room to read it.
             IdleError: It does not come.
         """
         body = await self._read("the request was not sent in time")
@@ -98,6 +99,7 @@ class Wire:
         """Return the next message's bytes, or EOF.
 
         Raises:
+            OverloadedError: There is no place to read it.
             IdleError: It does not come; says `late`.
         """
         self.close()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Damage = Callable[[Path], object]
 
-__all__ = ["HOSTILE", "edit_manifest", "replace_file", "small_bundle"]
+__all__ = ["DEVICES", "HOSTILE", "edit_manifest", "replace_file", "small_bundle"]
 
 _GRAPH = "score.onnx"
 
@@ -110,6 +110,16 @@ def _sparse_file(size: int) -> Callable[[Path], object]:
         os.truncate(path, size)
 
     return make
+
+
+DEVICES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a device": _device,
+    "a socket": _socket,
+    "a directory": lambda path: path.mkdir(),
+    "100 GB": _sparse_file(10**11),
+}
+"""What may stand in the place of any file, by name."""
 
 
 def _moved_away(bundle: Path) -> None:

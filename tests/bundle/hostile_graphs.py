@@ -179,6 +179,11 @@ def _doubling(model: onnx.ModelProto) -> None:
     _hang_score_on(model, name)
 
 
+def _part_for_nobody(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Split", ["residuals"], ["made", ""], axis=0, num_outputs=2))
+    _hang_score_on(model, "made")
+
+
 def _not_a_number(value: float) -> Edit:
     def edit(model: onnx.ModelProto) -> None:
         last = next(node for node in model.graph.node if "score" in node.output)
@@ -270,6 +275,14 @@ GRAPHS: dict[str, Edit] = {
     "an equation that is none": _node("Einsum", equation="ij,jk->" + "z" * 5000),
     "the best 2**40": _node("TopK", ([_HUGE],)),
     "a transposition without sense": _node("Transpose", perm=[5, 5]),
+    "the least of a tensor and nothing": _node("Min", ""),
+    "the largest of a tensor and nothing": _node("Max", ""),
+    "a sum with nothing": _node("Sum", ""),
+    "a mean with nothing": _node("Mean", ""),
+    "a product with nothing": _node("Einsum", "", equation="ij,ij->ij"),
+    "a tensor beside nothing": _node("Concat", "", axis=1),
+    "a sequence of a tensor and nothing": _node("SequenceConstruct", ""),
+    "a part for nobody": _part_for_nobody,
     "NaN": _not_a_number(float("nan")),
     "infinity": _not_a_number(float("inf")),
     "operators of a far future": _opset(10**6),

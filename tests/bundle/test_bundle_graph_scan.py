@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from augment.bundle import graph_scan
 from augment.bundle.graph_scan import UnsafeGraphError, scan_graph
+from augment.bundle.limits import FORBIDDEN_OPS, VARIADIC_OPS
 from augment.bundle.onnx_fields import BYTES, FORBIDDEN_FIELDS, MESSAGES, NUMBER, NUMBERS
 from augment.bundle.wire import fields_of
 from tests.bundle.small_graphs import GraphWriter
@@ -68,6 +69,17 @@ def _kind_of(field: FieldDescriptor) -> str:
         full = field.message_type.full_name.removeprefix("onnx.")
         return full if full in MESSAGES else BYTES
     return BYTES if field.type in {field.TYPE_STRING, field.TYPE_BYTES} else NUMBER
+
+
+def test_no_operator_of_any_number_of_tensors_is_forgotten() -> None:
+    """Those that onnx has are refused, or looked at for tensors that are left out."""
+    variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
+    found = {
+        schema.name
+        for schema in onnx.defs.get_all_schemas_with_history()
+        if not schema.domain and any(each.option == variadic for each in (*schema.inputs, *schema.outputs))
+    }
+    assert found == VARIADIC_OPS | (FORBIDDEN_OPS & found)
 
 
 def test_inputs_and_outputs_are_those_of_onnx(draft: BundleDraft) -> None:

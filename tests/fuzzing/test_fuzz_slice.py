@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
+from augment.bundle.manifest import canonical_json
 from augment_proto.arrow import to_ipc
 from fuzzing.bodies import body, methods
 from fuzzing.bundle_target import BundleTarget
+from fuzzing.verdicts import Case
 from tests.bundle.hostile import small_bundle
 from tests.server.running import ServerThread, threaded_server
 
@@ -56,10 +59,21 @@ def test_no_body_ends_a_call_unlike_grpc(small_server: ServerThread, table: pa.T
 
 
 def test_mutated_bundles_are_refused_or_taken(tmp_path: Path) -> None:
-    """Nothing but a BundleError comes of 40 mutated bundles, half of them with hashes that hold."""
+    """Nothing but refusals comes of 60 mutated bundles, half with hashes that hold, and of their keys."""
     target = BundleTarget(small_bundle(tmp_path), tmp_path / "mutated")
-    ends = [
-        target.attempt(target.case(random.Random(f"9-{number}"), number))  # noqa: S311 - to be repeated
-        for number in range(40)
-    ]
-    assert sum(end.startswith("refused") for end in ends) > 20
+    cases = [target.case(random.Random(f"9-{number}"), number) for number in range(1000)]  # noqa: S311 - to be repeated
+    ends = [target.attempt(case) for case in cases[:60]]
+    assert sum(end.startswith("refused") for end in ends) > 30
+    assert {"signature.json", "own.pem", "own.pub.pem", "manifest.json"} <= {case.name for case in cases[:60]}
+
+
+def test_what_was_changed_is_not_taken_for_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target itself finds out where a check of signatures lets something else through."""
+    target = BundleTarget(small_bundle(tmp_path), tmp_path / "mutated")
+    manifest = json.loads(target.good["manifest.json"]) | {"created_at": "2026-01-01T00:00:00Z"}
+    changed = Case("manifest.json", {**target.good, "manifest.json": canonical_json(manifest)})
+    assert target.attempt(Case("signature.json", target.good)) == "taken"
+    assert target.attempt(changed) == "taken"  # by who asks for no signature
+    monkeypatch.setattr("augment.bundle.signing.TrustedKeys.require", lambda *_: None)
+    with pytest.raises(AssertionError, match="taken for signed"):
+        target.attempt(changed)

@@ -130,4 +130,4 @@ def test_an_admin_port_wants_a_token_file_with_a_long_token(
         ["--admin-token-file", str(tmp_path / "short")],
     ):
         assert main([*port, *more]) == 2
-        assert "admin_token_file" in capsys.readouterr().err
+        assert "admin-token-file" in capsys.readouterr().err.replace("_", "-")

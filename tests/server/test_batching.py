@@ -91,8 +91,8 @@ async def all_at_once(target: str, calls: list[Asked]) -> list[tuple[str, bytes 
         return await asyncio.gather(*(answer(channel, call) for call in calls))
 
 
-def counted(server: ServerThread, name: str) -> float:
-    return server.server.metrics.registry.get_sample_value(f"augment_{name}") or 0.0
+def counted(server: ServerThread, name: str, **labels: str) -> float:
+    return server.server.metrics.registry.get_sample_value(f"augment_{name}", labels) or 0.0
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -102,7 +102,8 @@ def test_calls_in_company_get_the_bytes_that_they_get_alone(
     """Methods, options, sizes and mistakes mixed, many in flight: each answer and each error is as alone."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     calls = [asked(name, records, chance) for _ in range(60)]
-    computed = counted(server, "batch_calls_count")
+    computed, rows = counted(server, "batch_calls_count"), counted(server, "batch_rows_sum")
+    rows_alone = counted(single, "batch_rows_sum")
     together = asyncio.run(all_at_once(server.target, calls))
     computations = counted(server, "batch_calls_count") - computed
     alone = asyncio.run(all_at_once(single.target, calls))
@@ -110,6 +111,8 @@ def test_calls_in_company_get_the_bytes_that_they_get_alone(
     assert together == alone
     assert {"OK", "INVALID_ARGUMENT"} == {status for status, _ in alone}
     assert computations < 40
+    assert counted(server, "batch_rows_sum") - rows == counted(single, "batch_rows_sum") - rows_alone > 0
+    assert counted(single, "batch_rows_bucket", le="16.0") > 0  # small calls are told as such
     assert counted(single, "batch_calls_count") == counted(single, "batch_calls_sum")
 
 

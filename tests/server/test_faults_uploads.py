@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import threading
@@ -11,7 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from augment_client import Client
+from augment_client import AsyncClient, Client, OverloadedError
 from augment_proto.arrow import to_ipc
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
@@ -19,7 +20,7 @@ from serving.stalled import half_sent
 from tests.server.running import threaded_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -89,6 +90,57 @@ def test_a_client_whose_stream_made_room_goes_on_by_itself(flat_dir: Path, flat_
 
         parts = [part.records.to_pylist() for part in client.denoise_batches("flat", late())]
     assert parts == whole
+
+
+def denoised(target: str, portions: Iterable[pa.Table]) -> list[Any]:
+    """Return denoised portions."""
+    with Client(target) as client:
+        return [part.records.to_pylist() for part in client.denoise_batches("flat", portions)]
+
+
+def denoised_async(target: str, portions: Iterable[pa.Table]) -> list[Any]:
+    """Return the same by the other client."""
+
+    async def run() -> list[Any]:
+        async with AsyncClient(target) as client:
+            return [part.records.to_pylist() async for part in client.denoise_batches("flat", portions)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("way", [denoised, denoised_async])
+def test_who_finds_no_place_because_others_stall_goes_on_by_itself(
+    flat_dir: Path, flat_table: pa.Table, way: Callable[[str, Iterable[pa.Table]], list[Any]]
+) -> None:
+    """A call is told that the server is busy, and when to come again; streams that have begun do so."""
+    records = flat_table.slice(0, 20).drop_columns(["note"])
+    portions = [records.slice(at, 5) for at in range(0, 20, 5)]
+    with (
+        threaded_server(flat_dir, max_request_bytes=BYTES, idle_s=1.0) as server,
+        Client(server.target) as another,
+    ):
+        counted = server.server.metrics.registry.get_sample_value
+        whole = way(server.target, portions)
+
+        def refused(method: str) -> float:
+            reason = {"method": method, "reason": "OVERLOADED"}
+            return counted("augment_failures_total", reason) or 0.0
+
+        def late() -> Iterator[pa.Table]:
+            yield portions[0]
+            stalled.extend(half_sent(server.target, 2**20) for _ in range(30))
+            with pytest.raises(OverloadedError) as caught:
+                another.encode("flat", records)
+            assert 0.1 <= (caught.value.retry_after_s or 0.0) <= 1.5
+            stalled.extend(half_sent(server.target, 2**20) for _ in range(30))
+            yield from portions[1:]
+
+        stalled: list[socket.socket] = []
+        assert way(server.target, late()) == whole
+        assert refused("Encode") == 1
+        assert refused("DenoiseStream") >= 1
+        for connection in stalled:
+            connection.close()
 
 
 def test_health_and_reflection_have_places_of_their_own(flat_dir: Path) -> None:

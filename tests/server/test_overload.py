@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from augment_client import AsyncClient, Client, OverloadedError
+from augment_client import AsyncClient, Client, DeadlineError, OverloadedError
 from augment_client.patience import Patience
 from augment_proto.reasons import Reason
 from augment_proto.refusal import Refusal
@@ -129,6 +129,19 @@ def test_a_refused_stream_goes_on_when_the_server_has_room() -> None:
     assert Patience(replicas=2).wait_s(error, began=False) == 0
 
 
+def test_a_stream_whose_request_came_too_late_is_opened_again() -> None:
+    """It had not begun, and nothing of it was answered; after three more attempts it is told why."""
+    error = DeadlineError(Refusal(4, Reason.IDLE, "the request was not sent in time"))
+    assert Patience().wait_s(error, began=True) > 0
+    patience = Patience()
+    assert all(0 < patience.wait_s(error, began=False) < 1 for _ in range(3))
+    with pytest.raises(DeadlineError):
+        patience.wait_s(error, began=False)
+    late = DeadlineError(Refusal(4, Reason.UNSPECIFIED, "the caller's own deadline"))
+    with pytest.raises(DeadlineError):
+        Patience().wait_s(late, began=False)
+
+
 @pytest.fixture(scope="module")
 def impatient(flat_dir: Path) -> Iterator[ServerThread]:
     """A server that waits a second for who stalls, with its metrics on a page."""
@@ -205,7 +218,9 @@ def test_the_metrics_are_those_of_the_calls_made(flat_dir: Path) -> None:
     assert values['augment_models{state="ready"}'] == 1
     assert values["augment_queue_depth"] == values["augment_queue_rows"] == values["augment_running"] == 0
     assert values["augment_queue_seconds_count"] >= 3
-    assert values["augment_compute_seconds_count"] == values["augment_batch_rows_count"] >= 2
+    assert values["augment_batch_rows_sum"] == 5000 + 2 + 6
+    described = 2  # the model that there is not, and the beginning of the stream of chunks
+    assert values["augment_compute_seconds_count"] == values["augment_batch_rows_count"] + described
 
 
 async def test_the_server_tells_of_itself(impatient: ServerThread, flat_dir: Path) -> None:

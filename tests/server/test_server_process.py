@@ -142,6 +142,57 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
         assert "Traceback" not in error
 
 
+SECRET = "http://me:hunter2@collector:4317"  # noqa: S105 - made up
+BROKEN = {
+    "--port (AUGMENT_PORT) must be less than or equal to 65535, got '70000'. It is: port": [
+        "--port",
+        "70000",
+    ],
+    "--admin-port (AUGMENT_ADMIN_PORT) must come with --admin-token-file, got '1'. Give": [
+        "--admin-port",
+        "1",
+    ],
+    "--default-rows-per-minute (AUGMENT_DEFAULT_ROWS_PER_MINUTE) must come with --clients or --jwt-keys": [
+        "--default-rows-per-minute",
+        "5",
+    ],
+    "--versions (AUGMENT_VERSIONS) must match pattern": ["--versions", "0"],
+    "--pin.adult (AUGMENT_PIN) must be a valid integer": ["--pin", "adult=x"],
+    "--pin (AUGMENT_PIN) must be NAME=VALUE as a flag": ["--pin", "adult"],
+    "--idle-s (AUGMENT_IDLE_S) must be greater than 0, got '0'": ["--idle-s", "0"],
+    "got '//...@bucket/models'": ["--hang-s", "//key:hunter2@bucket/models"],
+}
+
+
+@pytest.mark.parametrize("told", BROKEN)
+def test_a_setting_that_breaks_a_rule_is_told_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """Flag and variable, the rule, the value and a remedy on one line; no other setting, no secret."""
+    monkeypatch.setenv("AUGMENT_OTLP_ENDPOINT", SECRET)
+    assert main(["--host", "kept.example", *BROKEN[told]]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --")
+    assert told in line
+    assert not [word for word in ("hunter2", "kept.example", "collector", "Traceback") if word in line]
+
+
+def test_variables_that_break_rules_are_told_each_on_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also such as cannot be read at all."""
+    monkeypatch.setenv("AUGMENT_WORKERS", "0")
+    monkeypatch.setenv("AUGMENT_PORT", "x")
+    assert main([]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ", 3)[1] for line in lines] == ["--workers", "--port"]
+    monkeypatch.setenv("AUGMENT_PIN", "adult=3")
+    assert main([]) == 2
+    assert "--pin (AUGMENT_PIN) must be NAME=VALUE as a flag, JSON as a variable, got 'adult=3'" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_port_is_not_shared(process: ServerProcess, models_dir: Path) -> None:
     """A second server on the port is refused: it would take half of the calls."""
     arguments = ["--models", str(models_dir), "--port", str(process.ready["port"])]

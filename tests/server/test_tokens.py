@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
+from augment.errors import RequestError
 from augment_server import tokens
 from augment_server.principals import Principal, read_clients
 from tests.server.running import environment
@@ -26,6 +28,18 @@ def test_no_token_is_made_for_an_entry_that_the_server_would_refuse(
     told = capsys.readouterr()
     assert (caught.value.code, told.out) == (2, "")
     assert "clients.job" in told.err
+
+
+@pytest.mark.parametrize(
+    "client", ["SECRET", {"tokens": ["SECRET"]}, {"token": "SECRET"}, {"tokens": "SECRET"}, ["SECRET"]]
+)
+def test_a_token_in_the_place_of_its_hash_is_not_shown(tmp_path: Path, client: object) -> None:
+    """Wherever it was written: errors go to logs."""
+    path = tmp_path / "clients.yaml"
+    path.write_text(yaml.safe_dump({"clients": {"scopes": client}}))
+    with pytest.raises(RequestError, match=r"clients\.scopes") as caught:
+        read_clients(path)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_new_tokens(tmp_path: Path) -> None:

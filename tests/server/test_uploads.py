@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from augment_server.denials import OverloadedError
 from augment_server.uploads import SMALL, Kind, Uploads
 
 IDLE_S = 20.0
@@ -16,11 +17,16 @@ BYTES = 2**20
 EIGHT = Kind(8 * BYTES, 0.2, newest_first=False)
 
 
+async def read_never(uploads: Uploads, client: str) -> None:
+    """Have a place, or wait for one, and send nothing."""
+    async with uploads.place(client):
+        await asyncio.Event().wait()
+
+
 async def stall(uploads: Uploads, client: str) -> None:
     """Have a place, or wait for one, until that takes too long."""
-    with suppress(TimeoutError):
-        async with uploads.place(client):
-            await asyncio.Event().wait()
+    with suppress(TimeoutError, OverloadedError):
+        await read_never(uploads, client)
 
 
 async def read(uploads: Uploads, client: str) -> float:
@@ -67,6 +73,27 @@ def test_clients_that_wait_take_turns() -> None:
         return waited
 
     assert asyncio.run(run()) < 10 * EIGHT.least_s  # one after the other it were 24 times that
+
+
+def test_who_finds_no_place_is_not_told_that_it_was_idle() -> None:
+    """Others stalled: the server is busy, and says when to come again; who had a place was idle."""
+
+    async def run() -> list[BaseException]:
+        uploads = Uploads(2 * BYTES, 0.5, kind=EIGHT)
+        stalling = [asyncio.create_task(read_never(uploads, "stalls")) for _ in range(12)]
+        waiting = asyncio.create_task(read(uploads, "stalls"))
+        ended = await asyncio.gather(*stalling, waiting, return_exceptions=True)
+        assert await read(uploads, "stalls") < 0.05
+        return [each for each in ended if isinstance(each, BaseException)]
+
+    errors = asyncio.run(run())
+    assert len(errors) == 13
+    assert [type(error) for error in errors[:3]] == [TimeoutError] * 3
+    busy = errors[-1]
+    assert isinstance(busy, OverloadedError)
+    assert "the server is busy" in str(busy)
+    assert "wait to be read" in str(busy)
+    assert 0.1 <= busy.retry_after_s <= 1.5 * 0.5
 
 
 def test_of_small_requests_the_newest_is_read_first() -> None:

@@ -290,11 +290,11 @@ def test_what_workers_cannot_serve_ends_with_2_and_a_sentence(
     for arguments, words in (
         (
             ["--models", str(flat_dir), "--workers", "0"],
-            "workers: Input should be greater than or equal to 1",
+            "--workers (AUGMENT_WORKERS) must be greater than or equal to 1, got '0'",
         ),
         (
             ["--models", str(flat_dir), "--workers", "300"],
-            "workers: Input should be less than or equal to 256",
+            "--workers (AUGMENT_WORKERS) must be less than or equal to 256, got '300'",
         ),
         (["--models", str(tmp_path), "--workers", "2", "--port", "0"], "models must hold a usable bundle"),
         (["--workers", "2", "--host", "0.0.0.0"], "host must be this machine's own where there is no TLS"),  # noqa: S104 - refused
@@ -320,16 +320,18 @@ def test_the_operator_and_quotas_reach_all_workers(tiny_bundle: Path, tmp_path: 
     """Loading, unloading and aliases hold in each worker, in a new one too; a quota holds over all."""
     models = copied(tiny_bundle, tmp_path / "models", 1, 2)
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    client = {"tokens": [hash_of(SECRET)], "scopes": ["*:*"], "rows_per_minute": 600}
-    (tmp_path / "clients").write_text(yaml.safe_dump({"clients": {"poor": client}}))
-    flags = ["--watch-s", "0", "--clients", str(tmp_path / "clients")]
+    poor = {"tokens": [hash_of(SECRET)], "scopes": ["*:*"], "rows_per_minute": 600}
+    usual = {"tokens": [hash_of(f"usual-{SECRET}")], "scopes": ["*:*"]}
+    (tmp_path / "clients").write_text(yaml.safe_dump({"clients": {"poor": poor, "usual": usual}}))
+    flags = ["--watch-s", "0", "--clients", str(tmp_path / "clients"), "--default-rows-per-minute", "300"]
     flags += ["--admin-port", "0", "--admin-token-file", str(tmp_path / "token")]
     with (
         serving(models, 2, *flags) as server,
         grpc.insecure_channel(f"127.0.0.1:{server.ready['admin_port']}") as channel,
     ):
         _operate(server, AdminServiceStub(channel))
-        _overdraw(server)
+        _overdraw(server, SECRET, 600)
+        _overdraw(server, f"usual-{SECRET}", 300)
 
 
 def _operate(server: ServerProcess, stub: AdminServiceStub) -> None:
@@ -368,15 +370,15 @@ def _known(server: ServerProcess) -> list[tuple[int, dict[str, int]]]:
     return known
 
 
-def _overdraw(server: ServerProcess) -> None:
-    """Ask for 60 rows at a time over new connections until it is enough: 600, and ten more each second."""
+def _overdraw(server: ServerProcess, token: str, quota: int) -> None:
+    """Ask for 60 rows at a time over new connections until it is enough: a minute's, and more each second."""
     began, rows, refusal = time.monotonic(), 0, None
-    while refusal is None and rows < 3_600:
-        with Client(server.target, token=SECRET) as client:
+    while refusal is None and rows < 6 * quota:
+        with Client(server.target, token=token) as client:
             try:
                 rows += client.generate("tiny", 60, seed=1, sampler="vae").num_rows
             except QuotaExceededError as error:
                 refusal = error
-    assert 600 <= rows < 600 + 60 + 10 * (time.monotonic() - began)
+    assert quota <= rows < quota + 60 + quota / 60 * (time.monotonic() - began)
     calls: list[Any] = [line for line in server.told("call") if line["method"] == "Generate"]
     assert {line["worker"] for line in calls} == {0, 1}

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from augment.errors import RequestError, Violation, shorten
-
 __all__ = ["serve"]
 
 
@@ -62,9 +60,11 @@ def serve(
       augment info --server localhost:50051
     """
     from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic_settings import SettingsError  # noqa: PLC0415 - the server may not be installed
 
     from augment_server.main import serve as run  # noqa: PLC0415 - the server may not be installed
     from augment_server.no_pickle import pickles_refused  # noqa: PLC0415 - likewise
+    from augment_server.refused_settings import refused  # noqa: PLC0415
     from augment_server.settings import Settings  # noqa: PLC0415
 
     given: dict[str, Any] = {"models": models, "host": host, "port": port, "threads": threads}
@@ -74,13 +74,7 @@ def serve(
         chosen["log_format"] = LogFormat.CONSOLE.value
     try:
         settings = Settings(**chosen)
-    except ValidationError as exc:
-        raise RequestError(*(_violation(dict(error)) for error in exc.errors())) from exc
+    except (ValidationError, SettingsError) as exc:
+        raise refused(exc) from exc
     with pickles_refused():
         run(settings)
-
-
-def _violation(error: dict[str, Any]) -> Violation:
-    name = str(error["loc"][0]) if error["loc"] else "settings"
-    rule = f"must hold: {error['msg']}"
-    return Violation(f"--{name.replace('_', '-')} (AUGMENT_{name.upper()})", rule, shorten(error["input"]))

@@ -38,7 +38,8 @@ class WorkerError(AugmentError):
 class Keeper:
     """Starts a worker, and another whenever it ends, after waits that double from 0.1 to 30 s.
 
-    One that gives no sign of life for as long as the settings say is ended.
+    One that gives no sign of life for as long as the settings say is ended, and so is one that takes longer
+    than they say to get ready.
 
     Args:
         index: The worker's number, from 0.
@@ -58,6 +59,7 @@ class Keeper:
         self.report: Report | None = None
         self.restarts = 0
         self._hang_s = settings.hang_s
+        self._start_s = settings.start_s
         self._pulse: Pulse | None = None
         self._share = share_of(settings, index, cpus)
         self._environment = _environment(cpus_of(index, settings.workers, cpus))
@@ -67,7 +69,7 @@ class Keeper:
         self._ending = asyncio.Event()
 
     async def start(self) -> Report:
-        """Start the worker; return once it serves.
+        """Start the worker, anew where it hangs; return once it serves.
 
         Raises:
             WorkerError: It does not. Its process has ended.
@@ -75,8 +77,14 @@ class Keeper:
         changes = self._journal.changes
         try:
             report = await self._begin()
+            while report is None and not self._ending.is_set():
+                self.restarts += 1
+                changes = self._journal.changes
+                report = await self._begin()
         except OSError as error:
             raise WorkerError(f"worker {self.index} cannot be started: {error.strerror}") from error
+        if report is None:
+            raise WorkerError(f"worker {self.index} was to end before it was ready")
         if report.error:
             self.kill()
             await self._wait()
@@ -140,8 +148,8 @@ class Keeper:
             get_logger().error("worker hangs", worker=self.index, silent_s=self._hang_s)
             self.kill()
 
-    async def _begin(self) -> Report:
-        """Start the process and return what it reports."""
+    async def _begin(self) -> Report | None:
+        """Start the process and return what it reports; None: nothing in time, and it was killed."""
         reading, report_to = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -162,7 +170,13 @@ class Keeper:
         if self._pulse is not None:
             self._pulse.close()
         self._pulse = await Pulse.open(reading)
-        line = await self._pulse.report()
+        try:
+            line = await self._pulse.report(self._start_s)
+        except TimeoutError:
+            get_logger().error("worker hangs while it starts", worker=self.index, start_s=self._start_s)
+            self.kill()
+            await self._wait()
+            return None
         if line:
             return Report.model_validate_json(line)
         code = await self._wait()

@@ -31,27 +31,36 @@ class Pulse:
         )
         return cls(reader, transport)
 
-    async def report(self) -> bytes:
-        """Return the first line; nothing where the worker ends before."""
-        return await self._reader.readline()
+    async def report(self, seconds: float) -> bytes:
+        """Return the first line; nothing where the worker ends before.
+
+        Raises:
+            TimeoutError: There is neither for so long.
+        """
+        line = await self._line(seconds)
+        if line is None:
+            raise TimeoutError
+        return line
 
     async def lost(self, seconds: float) -> None:
-        """Return when there was no sign of life for so long; never where the worker has ended.
+        """Return when there was no sign of life for so long; never where the worker has ended."""
+        while (line := await self._line(seconds)) is not None:
+            if not line:
+                await asyncio.Event().wait()
+
+    async def _line(self, seconds: float) -> bytes | None:
+        """Return the next line, an empty one where the worker has ended; None: neither for so long.
 
         Time is counted in waits of this process: where both were stopped, the worker has its time anew.
         """
-        left = waits = max(1, round(seconds / BEAT_S))
-        beating = asyncio.ensure_future(self._reader.readline())
+        reading = asyncio.ensure_future(self._reader.readline())
         try:
-            while left:
-                done, _ = await asyncio.wait((beating,), timeout=BEAT_S)
-                left = waits if done else left - 1
-                if done:
-                    if not beating.result():
-                        await asyncio.Event().wait()
-                    beating = asyncio.ensure_future(self._reader.readline())
+            for _ in range(max(1, round(seconds / BEAT_S))):
+                if (await asyncio.wait((reading,), timeout=BEAT_S))[0]:
+                    return reading.result()
         finally:
-            beating.cancel()
+            reading.cancel()
+        return None
 
     def close(self) -> None:
         """Close the pipe."""

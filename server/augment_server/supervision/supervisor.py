@@ -115,6 +115,11 @@ class _Supervisor:
                 keeper.end()
             elif every.exception() is not None:
                 keeper.kill()
+        if stopped:
+            await asyncio.wait(starting, timeout=_PATIENCE_S)
+            for keeper in self._keepers:
+                if keeper.report is None:
+                    keeper.kill()
         await asyncio.wait(starting)
         if not stopped:
             return every.result()
