@@ -90,11 +90,10 @@ class Uploads:
             OverloadedError: There is none in time, because others take theirs too long.
             TimeoutError: There was one, and the request takes too long.
         """
-        try:
-            async with asyncio.timeout(self.idle_s):
-                await self._acquire(client)
-        except TimeoutError:
-            raise self._refusal() from None
+        if self._may(client):
+            self._take(client)
+        else:
+            await self._wait(client)
         try:
             async with asyncio.timeout(self.idle_s) as limit:
                 self._limits[limit] = (client, asyncio.get_running_loop().time())
@@ -119,11 +118,19 @@ class Uploads:
         while self._turn():
             pass
 
-    async def _acquire(self, client: str) -> None:
-        """Wait for a place; whoever waits has another one hurried, and whoever comes after them as well."""
-        if self._may(client):
-            self._take(client)
-            return
+    async def _wait(self, client: str) -> None:
+        """Wait for a place; whoever waits has another one hurried, and whoever comes after them as well.
+
+        Raises:
+            OverloadedError: There is none in time.
+        """
+        try:
+            async with asyncio.timeout(self.idle_s):
+                await self._turn_of(client)
+        except TimeoutError:
+            raise self._refusal() from None
+
+    async def _turn_of(self, client: str) -> None:
         self._hurry(client)
         turn: _Turn = asyncio.get_running_loop().create_future()
         self._lines.setdefault(client, deque()).append(turn)
