@@ -11,6 +11,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from hera.workflows.models import Workflow
 
 from tests.deploy.restricted import violations
 from tests.scale.steps import config_of, given_rows, manifest_of, write_inputs
@@ -36,6 +37,13 @@ def pod_of_argo(workflow: dict[str, Any]) -> dict[str, Any]:
     shared = {name: spec[name] for name in ("securityContext", "volumes", "automountServiceAccountToken")}
     container = {"name": "main", **template["container"]}
     return {"restartPolicy": "Never", "containers": [container], **shared}
+
+
+def known_to_argo(workflow: dict[str, Any]) -> dict[str, Any]:
+    """Return a workflow without the fields that Argo does not know."""
+    made = Workflow.model_validate(workflow)
+    known: dict[str, Any] = made.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return known
 
 
 def as_job(pod: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +74,14 @@ def test_the_workflow_makes_the_same_pod() -> None:
     assert pod["volumes"] == own["volumes"]
     assert {**pod["containers"][0], "name": "step"} == own["containers"][0]
     assert set(workflow["spec"]["templates"][0]) == {"name", "retryStrategy", "container"}
+
+
+def test_argo_knows_every_field_of_the_workflow() -> None:
+    """Nothing is lost on the way through the models that are made of Argo's own schema."""
+    (workflow,) = documents("argo-workflow.yaml")
+    assert known_to_argo(workflow) == workflow
+    workflow["spec"]["templates"][0]["retryStrategy"]["retryPolicies"] = "Always"
+    assert known_to_argo(workflow) != workflow
 
 
 def test_nobody_tries_again_what_would_end_the_same() -> None:
