@@ -115,14 +115,7 @@ class Maker:
 
     def _synthetic(self, part: SyntheticPart) -> pa.Table:
         draw = self._plan.parts.draws[part.draw]
-        table, receipt = generated(
-            self._source,
-            part.rows,
-            seed=self._plan.config.seed,
-            offset=part.first_row,
-            sampler=draw.sampler,
-            asked=self._plan.asked(draw),
-        )
+        table, receipt = generated(self._source, draw.request.part(part.first_row, part.rows))
         records = self._applied(table, draw.operation + 1, part.first_row)
         return self._finished(part, records, {}, receipt)
 
