@@ -166,8 +166,8 @@ def _applied(
     ds: Dataset, delivered: tuple[Model, Delivery], task: Applying, concurrency: Concurrency
 ) -> Dataset:
     model, delivery = delivered
-    known = ds.schema(fetch_if_missing=False)
-    task.check(model, known.base_schema if known and isinstance(known.base_schema, pa.Schema) else None)
+    known = getattr(ds.schema(fetch_if_missing=False), "base_schema", None)
+    task.check(model, known if isinstance(known, pa.Schema) else None)
     return _in_actors(ds, delivery, task, concurrency)
 
 
