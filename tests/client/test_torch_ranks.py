@@ -74,6 +74,7 @@ def test_no_rank_waits_for_a_step_of_another(told: dict[str, Any], name: str) ->
     """Both have as many steps, of as many rows: an `all_reduce` in each of them comes back."""
     (one, two), _ = told[name]
     assert one["steps"] == two["steps"]
+    assert len(one["steps"]) == one["len"] == two["len"]
     assert sum(one["steps"]) == len(one["rows"]) + len(two["rows"])
     assert len(one["steps"]) == -(-len(one["rows"]) // BATCH_ROWS) > STOP
 

@@ -67,7 +67,7 @@ def train(target: str, directory: Path, name: str) -> None:
     for batch in again:
         step(batch)
         resumed += rows_of([batch])
-    told = {"rows": came, "steps": steps, "left": came[before:], "resumed": resumed}
+    told = {"rows": came, "steps": steps, "len": len(data), "left": came[before:], "resumed": resumed}
     (directory / f"{name}-{dist.get_rank()}.json").write_text(json.dumps(told))
 
 

@@ -18,6 +18,7 @@ from augment.errors import (
     ModelNotFoundError,
     RecordsError,
     RequestError,
+    StepError,
     UnsupportedError,
 )
 from augment.runtime import Model
@@ -26,6 +27,7 @@ from augment.scale.addresses import ROW_COLUMN, placed, row_numbers, with_rows
 from augment.scale.applying import Applying, denoising
 from augment.scale.delivery import Delivery, delivery_of
 from augment.scale.generating import Generating
+from augment.scale.making import sendable
 from augment.scale.operations import Denoise, Encode, Score
 from augment.sources.source import Request
 from augment_proto.receipt import Receipt
@@ -232,6 +234,20 @@ def test_a_shared_bundle_that_is_not_there_or_another_is_refused(small_bundle: P
         Delivery(tmp_path / "small" / "1", "0" * 64, 1, None).open()
     with pytest.raises(BundleCorruptError, match=f"must be the bundle with digest {'0' * 64}"):
         Delivery(small_bundle, "0" * 64, 1, None).open()
+
+
+class OddError(Exception):
+    """What pickle writes but cannot read: as in many packages, its arguments are not those of its message."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{reason} ({code})")
+
+
+def test_errors_of_others_are_told_where_they_cannot_travel() -> None:
+    """By their name and message."""
+    assert str(sendable(OddError(5, "disk on fire"))) == "OddError: disk on fire (5)"
+    mine = StepError("stays")
+    assert sendable(mine) is mine
 
 
 @pytest.mark.parametrize(
