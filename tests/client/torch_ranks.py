@@ -93,6 +93,8 @@ def main() -> None:
     target, directory = sys.argv[1], Path(sys.argv[2])
     early = made_too_early(target, directory)
     dist.init_process_group("gloo", timeout=timedelta(seconds=60))
+    # From here on torch.distributed alone tells ranks, as where they are not started by torchrun.
+    del os.environ["RANK"], os.environ["WORLD_SIZE"]
     (directory / f"refused-{dist.get_rank()}.json").write_text(json.dumps(refused(early)))
     for name in RATIOS:
         train(target, directory, name)
