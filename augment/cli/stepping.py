@@ -109,9 +109,11 @@ def _plan_table(plan: Plan) -> Table:
     for name, value in lines.items():
         table.add_row(Text(name, style="bold"), Text(value))
     for draw in parts.draws[:_SHOWN]:
-        asked = "; ".join([*draw.conditions, *([f"balance {draw.balance}"] if draw.balance else [])])
-        last = draw.offset + draw.rows - 1
-        table.add_row("", Text(f"rows {draw.offset:,} to {last:,}: {asked or 'as they come'}", style="dim"))
+        made = draw.request
+        balance = f"balance {made.balance_text}" if made.balance_text else ""
+        asked = "; ".join(filter(None, (*made.condition_texts, balance)))
+        last = made.offset + made.rows - 1
+        table.add_row("", Text(f"rows {made.offset:,} to {last:,}: {asked or 'as they come'}", style="dim"))
     if len(parts.draws) > _SHOWN:
         table.add_row("", Text(f"and {len(parts.draws) - _SHOWN:,} requests more", style="dim"))
     return table

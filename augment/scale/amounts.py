@@ -10,16 +10,17 @@ from augment.data import OneOf
 from augment.data.conditions import text_of
 from augment.data.shares import MAX_CLASSES
 from augment.errors import ColumnNotFoundError, RequestError
-from augment.scale.config import Augment
+from augment.scale.operations import Augment
 from augment.scale.parts import Draw
+from augment.sources.source import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
-    from augment.scale.config import Operation
     from augment.scale.inputs import InputFile, Reader
+    from augment.scale.operations import Operation
 
 __all__ = ["class_counts", "filled_up", "planned_draws"]
 
@@ -27,7 +28,7 @@ _AT_ONCE = 65_536
 
 
 def planned_draws(
-    operations: Sequence[Operation], files: Sequence[InputFile], reader: Reader
+    operations: Sequence[Operation], files: Sequence[InputFile], reader: Reader, seed: int
 ) -> tuple[Draw, ...]:
     """Return what is to be made, in the order of the operations.
 
@@ -46,8 +47,8 @@ def planned_draws(
         wanted = _added(operation, rows, place)
         for conditions, count in _by_class(operation, wanted, files, reader):
             balance = operation.balance if not files else None
-            how = (conditions, balance, operation.sampler, operation.steps)
-            draws.append(Draw(place, offset, count, *how))
+            how = (operation.sampler, conditions, balance, operation.steps)
+            draws.append(Draw(place, Request(count, seed, offset, *how)))
             offset += count
             rows += count
     return tuple(draws)

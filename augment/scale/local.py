@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.cpus import available_cpus, threads_of
 from augment.errors import StepError
-from augment.scale.making import Made, open_maker
+from augment.scale.making import Made, open_maker, sendable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,15 +146,4 @@ def _work(connection: Connection, plan: Plan, threads: int) -> None:
     except EOFError:
         return
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is told where it can be
-        connection.send(_sendable(exc))
-
-
-def _sendable(exc: Exception) -> Exception:
-    """Return an exception that another process can read."""
-    import pickle  # noqa: PLC0415 - as multiprocessing itself
-
-    try:
-        pickle.loads(pickle.dumps(exc))  # noqa: S301 - our own
-    except Exception:  # noqa: BLE001 - whatever its class does
-        return StepError(f"{type(exc).__name__}: {exc}")
-    return exc
+        connection.send(sendable(exc))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from augment.scale.stores import Store
     from augment.sources.source import Source
 
-__all__ = ["STEP_KEY", "Made", "Maker", "open_maker"]
+__all__ = ["STEP_KEY", "Made", "Maker", "open_maker", "sendable"]
 
 STEP_KEY = b"augment.step"
 """Where a part's metadata has the identity of the run that it is of."""
@@ -115,14 +116,7 @@ class Maker:
 
     def _synthetic(self, part: SyntheticPart) -> pa.Table:
         draw = self._plan.parts.draws[part.draw]
-        table, receipt = generated(
-            self._source,
-            part.rows,
-            seed=self._plan.config.seed,
-            offset=part.first_row,
-            sampler=draw.sampler,
-            asked=self._plan.asked(draw),
-        )
+        table, receipt = generated(self._source, draw.request.part(part.first_row, part.rows))
         records = self._applied(table, draw.operation + 1, part.first_row)
         return self._finished(part, records, {}, receipt)
 
@@ -200,6 +194,15 @@ def open_maker(plan: Plan, *, threads: int | None = None) -> Iterator[Maker]:
     """
     with open_source(plan.where(threads)) as source:
         yield Maker(plan, source, store_at(plan.config.output))
+
+
+def sendable(exc: Exception) -> Exception:
+    """Return what another process can read of what a worker met."""
+    try:
+        pickle.loads(pickle.dumps(exc))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever its class does
+        return StepError(f"{type(exc).__name__}: {exc}")
+    return exc
 
 
 def parquet_bytes(table: pa.Table) -> bytes:

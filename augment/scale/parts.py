@@ -12,31 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from augment.scale.inputs import InputFile
+    from augment.sources.source import Request
 
 __all__ = ["Draw", "Part", "Parts", "RealPart", "SyntheticPart"]
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Synthetic rows of one request: rows `offset` to `offset + rows` of its endless table.
+    """Synthetic rows that an `augment` adds.
 
     Attributes:
         operation: The place of the `augment` in the step's operations.
-        offset: The first row.
-        rows: How many.
-        conditions: What they satisfy.
-        balance: Shares of classes, as text; None: as they come.
-        sampler: How they are made; None: the first of the model that can.
-        steps: In how many steps a record is made; None: the model's default.
+        request: What is asked of the model.
     """
 
     operation: int
-    offset: int
-    rows: int
-    conditions: tuple[str, ...] = ()
-    balance: str | None = None
-    sampler: str | None = None
-    steps: int | None = None
+    request: Request
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,7 @@ class Parts:
     @property
     def synthetic_rows(self) -> int:
         """How many are to be made."""
-        return sum(draw.rows for draw in self.draws)
+        return sum(draw.request.rows for draw in self.draws)
 
     def __getitem__(self, number: int) -> Part:
         if not 0 <= number < len(self):
@@ -124,9 +115,10 @@ class Parts:
             file = self.files[index]
             return RealPart(number, f"real-{number:08d}.parquet", file.first_row + start, rows, index, start)
         number_made = number - self._real[-1]
-        index, rows, start = self._place(self._synthetic, [draw.rows for draw in self.draws], number_made)
+        wanted = [draw.request.rows for draw in self.draws]
+        index, rows, start = self._place(self._synthetic, wanted, number_made)
         name = f"synthetic-{number_made:08d}.parquet"
-        return SyntheticPart(number, name, self.draws[index].offset + start, rows, index)
+        return SyntheticPart(number, name, self.draws[index].request.offset + start, rows, index)
 
     def _place(self, ends: Sequence[int], rows: Sequence[int], number: int) -> tuple[int, int, int]:
         """Return which file or request a part is of, how many rows it has, and the first of them."""
@@ -141,7 +133,7 @@ class Parts:
 
     @cached_property
     def _synthetic(self) -> tuple[int, ...]:
-        return self._ends([draw.rows for draw in self.draws])
+        return self._ends([draw.request.rows for draw in self.draws])
 
     def _ends(self, rows: Sequence[int]) -> tuple[int, ...]:
         return tuple(accumulate((-(-each // self.size) for each in rows), initial=0))

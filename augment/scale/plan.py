@@ -13,20 +13,21 @@ from augment.bundle.manifest import canonical_json
 from augment.data.schema import TextColumn
 from augment.errors import RequestError
 from augment.scale.amounts import planned_draws
-from augment.scale.config import Augment, Denoise, Encode, Impute, Score
 from augment.scale.heads import PROVENANCE, checked_head
 from augment.scale.inputs import Reader, find_inputs
+from augment.scale.operations import Augment, Denoise, Encode, Impute, Score
 from augment.scale.parts import Parts
 from augment.scale.places import is_within
 from augment.scale.processing import applied, generated
 from augment.sources.facts import reading_schema
-from augment.sources.source import Asked, Where
+from augment.sources.source import Where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from augment.data import Schema
-    from augment.scale.config import Operation, StepConfig
+    from augment.scale.config import StepConfig
+    from augment.scale.operations import Operation
     from augment.scale.parts import Draw
     from augment.sources.facts import Facts
     from augment.sources.source import Source
@@ -97,10 +98,6 @@ class Plan:
         """Return a reader of the input."""
         return Reader(reading_schema(self.facts), self.config.drop)
 
-    def asked(self, draw: Draw) -> Asked:
-        """Return what is asked of a request's rows."""
-        return Asked(draw.conditions, draw.balance, draw.steps)
-
 
 def where_of(config: StepConfig) -> Where:
     """Return where the model is, as a step says."""
@@ -129,7 +126,7 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     files = find_inputs(config.input, reader) if config.input is not None else ()
     wanted = reading_schema(facts, exact=needs_whole_rows(config.operations))
     head = checked_head(files, reader, wanted, filled=isinstance(config.operations[0], Denoise | Impute))
-    draws = planned_draws(config.operations, files, reader)
+    draws = planned_draws(config.operations, files, reader, config.seed)
     block = max(1, facts.block_rows)
     parts = Parts(files, draws, max(1, config.part_rows // block) * block)
     extras = _rehearsed(config, source, head, draws)
@@ -160,8 +157,7 @@ def _rehearsed(
         texts = [column.name for column in source.facts.columns if column.kind == "text"]
         rehearse(config.operations, head.drop_columns([name for name in texts if name in head.column_names]))
     for draw in draws:
-        asked = Asked(draw.conditions, draw.balance, draw.steps)
-        table, _ = generated(source, 1, seed=config.seed, offset=0, sampler=draw.sampler, asked=asked)
+        table, _ = generated(source, draw.request.part(0, 1))
         rehearse(config.operations[draw.operation + 1 :], table)
     return pa.schema(list(fields.values()))
 

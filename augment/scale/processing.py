@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from augment.errors import StepError, UnsupportedError
-from augment.scale.config import Augment, Denoise, Encode, Impute, Score
+from augment.scale.operations import Augment, Denoise, Encode, Impute, Score
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from augment.scale.config import Operation
-    from augment.sources.source import Asked, Denoised, Generated, Latents, Scores
+    from augment.scale.operations import Operation
+    from augment.sources.source import Request, Source
 
-__all__ = ["Answers", "Records", "applied", "generated", "require_digest"]
-
-
-class Answers(Protocol):
-    """What a step asks of a model; see `augment.sources.source.Source`."""
-
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
-        """Return synthetic records."""
-
-    def denoise(
-        self, table: pa.Table, *, threshold: float | None, numbers: str | None, first_row: int
-    ) -> Denoised:
-        """Return repaired records."""
-
-    def encode(self, table: pa.Table) -> Latents:
-        """Return latent vectors."""
-
-    def score(self, table: pa.Table) -> Scores:
-        """Return how unusual records are."""
+__all__ = ["Records", "applied", "generated", "require_digest"]
 
 
 @dataclass(frozen=True)
@@ -61,16 +43,14 @@ class Records:
         return replace(self, extras=self.extras | named)
 
 
-def generated(
-    source: Answers, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked
-) -> tuple[pa.Table, Receipt]:
+def generated(source: Source, request: Request) -> tuple[pa.Table, Receipt]:
     """Return synthetic records as one table, and what they are made by."""
-    made = source.generate(rows, seed=seed, offset=offset, sampler=sampler, asked=asked)
+    made = source.generate(request)
     return pa.concat_tables(made.tables).unify_dictionaries(), made.receipt
 
 
 def applied(
-    source: Answers, operations: Iterable[Operation], table: pa.Table, *, digest: str, first_row: int
+    source: Source, operations: Iterable[Operation], table: pa.Table, *, digest: str, first_row: int
 ) -> Records:
     """Return records after operations other than `augment`.
 
@@ -89,25 +69,23 @@ def applied(
     records = Records(table)
     for operation in operations:
         match operation:
+            case Augment():
+                continue
             case Denoise() | Impute():
                 made = source.denoise(
                     records.table,
                     threshold=operation.threshold,
                     numbers=operation.numbers,
                     first_row=first_row,
-                )
-                require_digest(made.records, digest)
-                records = replace(records, table=made.records)
+                ).records
+                records = replace(records, table=made)
             case Encode():
-                latent = source.encode(records.table).latent
-                require_digest(latent, digest)
-                records = records.appended(latent)
+                made = source.encode(records.table).latent
+                records = records.appended(made)
             case Score():
-                scores = source.score(records.table).scores
-                require_digest(scores, digest)
-                records = replace(records.appended(scores), kept=_kept(scores, operation))
-            case Augment():
-                continue
+                made = source.score(records.table).scores
+                records = replace(records.appended(made), kept=_kept(made, operation))
+        require_digest(made, digest)
     return records
 
 

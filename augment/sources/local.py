@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from augment.bundle import find_bundle
-from augment.data import parse_balance, parse_condition
+from augment.data import parse_balance, parse_conditions
 from augment.runtime import Model
 from augment.sources.facts import ColumnFacts, Facts
-from augment.sources.source import Asked, Generated
+from augment.sources.source import Generated
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
     from augment.data import Codec
-    from augment.sources.source import Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.sources.source import (
+        Denoised,
+        Draws,
+        Latents,
+        Predictions,
+        Records,
+        Request,
+        Scores,
+        Where,
+    )
 
 __all__ = ["LocalSource", "bundle_path"]
 
@@ -64,39 +73,41 @@ class LocalSource:
             resolved=manifest.resolved or {},
         )
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+    def generate(self, request: Request) -> Generated:
         """Return synthetic records in result types, in constant memory."""
         batches = self.model.generate_batches(
-            rows,
-            seed=seed,
-            offset=offset,
-            sampler=sampler,
-            conditions=asked.conditions,
-            balance=asked.balance,
-            steps=asked.steps,
+            request.rows,
+            seed=request.seed,
+            offset=request.offset,
+            sampler=request.sampler,
+            conditions=request.conditions,
+            balance=request.balance,
+            steps=request.steps,
             max_rows=_BATCH_ROWS,
         )
-        receipt = Receipt(
+        schema = self.model.result_schema
+        tables = (pa.Table.from_batches([batch]).cast(schema) for batch in batches)
+        return Generated(self._receipt(request), tables)
+
+    def _receipt(self, request: Request) -> Receipt:
+        """Return what is asked, with conditions and balance as they were read: so a server tells them."""
+        columns = [column.name for column in self.model.manifest.record_schema.columns]
+        balance = request.balance
+        balance = parse_balance(balance, columns) if isinstance(balance, str) else balance
+        plain = not request.conditions and balance is None and request.steps is None
+        return Receipt(
             model=self.model.name,
             version=self.model.version,
             digest=self.model.digest,
             operation="generate",
-            offset=offset,
-            rows=rows,
-            seed=seed,
-            sampler=self.model.sampler_for(sampler, plain=asked == Asked()),
-            steps=asked.steps or 0,
-            **self._told(asked),
+            offset=request.offset,
+            rows=request.rows,
+            seed=request.seed,
+            sampler=self.model.sampler_for(request.sampler, plain=plain),
+            conditions=tuple(each.text for each in parse_conditions(request.conditions, columns)),
+            balance="" if balance is None else balance.text,
+            steps=request.steps or 0,
         )
-        schema = self.model.result_schema
-        return Generated(receipt, (pa.Table.from_batches([batch]).cast(schema) for batch in batches))
-
-    def _told(self, asked: Asked) -> dict[str, Any]:
-        """Return conditions and balance as they were read, which is how a server tells them."""
-        columns = [column.name for column in self.model.manifest.record_schema.columns]
-        conditions = tuple(parse_condition(text, columns).text for text in asked.conditions)
-        balance = parse_balance(asked.balance, columns).text if asked.balance else ""
-        return {"conditions": conditions, "balance": balance}
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:
         """Return `steps` records from each row of `start` to that of `end`."""

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from augment.data import Codec
-    from augment.sources.source import Asked, Denoised, Draws, Latents, Predictions, Records, Scores, Where
+    from augment.sources.source import (
+        Denoised,
+        Draws,
+        Latents,
+        Predictions,
+        Records,
+        Request,
+        Scores,
+        Where,
+    )
     from augment_client import ModelInfo, RecordStream
 
 __all__ = ["ServerSource", "connected", "facts_of", "open_server_source"]
@@ -31,19 +40,18 @@ class ServerSource:
     facts: Facts
     codec: Codec | None = None
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+    def generate(self, request: Request) -> Generated:
         """Return synthetic records in result types, in constant memory."""
-        name, version = self.facts.name, self.facts.version
         stream = self.client.generate_batches(
-            name,
-            rows,
-            seed=seed,
-            offset=offset,
-            sampler=sampler,
-            conditions=asked.conditions,
-            balance=asked.balance,
-            steps=asked.steps,
-            version=version,
+            self.facts.name,
+            request.rows,
+            seed=request.seed,
+            offset=request.offset,
+            sampler=request.sampler,
+            conditions=request.condition_texts,
+            balance=request.balance_text,
+            steps=request.steps,
+            version=self.facts.version,
         )
         return Generated(stream.info.receipt, _tables(stream))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from augment.data import Codec
+    from augment.data import Balance, Codec, Condition
     from augment.sources.facts import Facts
     from augment_proto.receipt import Receipt
 
 __all__ = [
-    "Asked",
     "Denoised",
     "Draws",
     "Generated",
     "Latents",
     "Predictions",
     "Records",
+    "Request",
     "Scores",
     "Source",
     "Unseen",
@@ -104,18 +104,40 @@ class Predictions(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of generated records, as text.
+class Request:
+    """What a model is asked to generate: rows of the endless table that all else here names.
 
     Attributes:
-        conditions: E.g. `age in 30..40`; all hold.
-        balance: A column, or a column and shares.
+        rows: How many.
+        seed: In [0, 2^64).
+        offset: The first row.
+        sampler: How they are made; None: the first of the model that can.
+        conditions: What every row satisfies, e.g. `age in 30..40`.
+        balance: A column, or a column and shares of its classes.
         steps: In how many steps a record is made; None: the model's default.
     """
 
-    conditions: tuple[str, ...] = ()
-    balance: str | None = None
+    rows: int
+    seed: int = 0
+    offset: int = 0
+    sampler: str | None = None
+    conditions: tuple[Condition | str, ...] = ()
+    balance: Balance | str | None = None
     steps: int | None = None
+
+    @property
+    def condition_texts(self) -> tuple[str, ...]:
+        """The conditions as text."""
+        return tuple(each if isinstance(each, str) else each.text for each in self.conditions)
+
+    @property
+    def balance_text(self) -> str | None:
+        """The balance as text."""
+        return self.balance if self.balance is None or isinstance(self.balance, str) else self.balance.text
+
+    def part(self, offset: int, rows: int) -> Request:
+        """Return the same for other rows of that table."""
+        return replace(self, offset=offset, rows=rows)
 
 
 @dataclass(frozen=True)
@@ -142,7 +164,7 @@ class Source(Protocol):
     def codec(self) -> Codec | None:
         """How its records are encoded; None: only the server knows."""
 
-    def generate(self, rows: int, *, seed: int, offset: int, sampler: str | None, asked: Asked) -> Generated:
+    def generate(self, request: Request) -> Generated:
         """Return synthetic records in result types, in constant memory."""
 
     def interpolate(self, start: pa.Table, end: pa.Table, *, steps: int, method: str) -> Records:

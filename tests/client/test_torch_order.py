@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from augment_client import InvalidRequestError
@@ -20,6 +20,7 @@ def shards(world: int, workers: int) -> list[Shard]:
 @given(COUNTS, COUNTS, WORLDS, st.integers(1, 5), st.integers(1, 40))
 def test_shards_share_all_rows(real: int, synthetic: int, world: int, workers: int, unit: int) -> None:
     """Over all ranks and workers each position comes once, and each real and each synthetic row once."""
+    assume(synthetic or real >= world)
     mixture = Mixture.of(real, synthetic, world)
     order = Order(mixture, seed=3, epoch=1)
     positions: list[int] = []
@@ -35,16 +36,29 @@ def test_shards_share_all_rows(real: int, synthetic: int, world: int, workers: i
             assert piece.is_synthetic.sum() == len(piece.synthetic)
             assert len(piece.is_synthetic) == len(piece.synthetic) + len(piece.real)
     assert positions == list(range(mixture.total))
-    assert sorted(reals) == list(range(real))
+    assert len(set(reals)) == len(reals) == mixture.real
+    assert set(reals) <= set(range(real))
+    assert mixture.left_out == real - len(reals) < (1 if synthetic else world)
     assert made == list(range(mixture.synthetic))
 
 
-@given(COUNTS, st.integers(1, 300), WORLDS)
+@given(COUNTS, COUNTS, WORLDS)
 def test_ranks_get_equally_many(real: int, synthetic: int, world: int) -> None:
     """No rank waits for a batch that another does not have; the price is less than a row a rank."""
+    assume(synthetic or real >= world)
     mixture = Mixture.of(real, synthetic, world)
     assert len({len(Shard(rank, world).rank_span(mixture.total)) for rank in range(world)}) == 1
     assert synthetic <= mixture.synthetic < synthetic + world
+    with pytest.raises(InvalidRequestError, match="real must have a row for each of 7 ranks"):
+        Mixture.of(6, 0, 7)
+
+
+def test_epochs_leave_out_other_rows() -> None:
+    """Where real rows alone cannot be shared evenly, none of them is left out for good."""
+    mixture = Mixture.of(11, 0, 4)
+    epochs = [set(Order(mixture, 0, epoch).piece(0, mixture.total).real.tolist()) for epoch in range(20)]
+    assert {len(epoch) for epoch in epochs} == {8}
+    assert set.union(*epochs) == set(range(11))
 
 
 @given(COUNTS, COUNTS, st.data())

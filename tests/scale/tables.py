@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from augment.scale.applying import Denoise, Encode
+from augment.scale.operations import Denoise, Encode
 
 if TYPE_CHECKING:
     from augment.runtime import Model
-    from augment.scale.applying import Operation
+    from augment.scale.operations import Score
 
 __all__ = ["same", "whole"]
 
 
-def whole(model: Model, operation: Operation, records: pa.Table) -> pa.Table:
+def whole(model: Model, operation: Denoise | Encode | Score, records: pa.Table) -> pa.Table:
     """Return what the library makes of a whole table."""
     if isinstance(operation, Denoise):
         return model.denoise(records, threshold=operation.threshold, numbers=operation.numbers).records

@@ -15,7 +15,7 @@ from augment_proto.receipt import Receipt
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: make test-scale")
 pytest.importorskip("ray.data")
 
-from augment.scale.applying import Denoise, Encode, Score  # noqa: E402
+from augment.scale.operations import Denoise, Encode, Score  # noqa: E402
 from augment.scale.ray import denoise, encode, generate, numbered, score  # noqa: E402
 from tests.scale.tables import same, whole  # noqa: E402
 

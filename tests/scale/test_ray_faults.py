@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -18,8 +18,8 @@ from augment.runtime import Model
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: make test-scale")
 pytest.importorskip("ray.data")
 
+from augment.scale.generating import Generating  # noqa: E402
 from augment.scale.ray import datasets, generate  # noqa: E402
-from augment.scale.ray.actors import Generating  # noqa: E402
 from tests.scale.tables import same  # noqa: E402
 from tests.scale.test_ray_datasets import all_rows  # noqa: E402
 
@@ -33,22 +33,22 @@ ROWS, PART_ROWS = 4_000, 256
 class Dying(Generating):
     """Is killed once, in the middle of its parts; `died` is the mark of it."""
 
-    died: Path
+    died: ClassVar[Path]
 
-    def __call__(self, parts: pa.Table) -> Iterator[pa.Table]:
+    def tables(self, model: Model, block: pa.Table) -> Iterator[pa.Table]:
         """Yield a table, then die, the first time that anybody gets so far."""
-        for table in super().__call__(parts):
+        for table in super().tables(model, block):
             yield table
-            if parts.column("first")[0].as_py() >= 5 and _first(self.died):
+            if block.column("first")[0].as_py() >= 5 and _first(self.died):
                 os._exit(1)
 
 
 class Deadly(Generating):
     """Kills its process whatever it is given."""
 
-    def __call__(self, parts: pa.Table) -> Iterator[pa.Table]:
+    def tables(self, model: Model, block: pa.Table) -> Iterator[pa.Table]:
         """Exit."""
-        del parts
+        del model, block
         os._exit(1)
 
 

@@ -18,13 +18,18 @@ from augment.errors import (
     ModelNotFoundError,
     RecordsError,
     RequestError,
+    StepError,
     UnsupportedError,
 )
 from augment.runtime import Model
+from augment.runtime.asked import checked_conditions
 from augment.scale.addresses import ROW_COLUMN, placed, row_numbers, with_rows
-from augment.scale.applying import Denoise, Encode, Operation, Score, applied, fit
-from augment.scale.generating import Generation
-from augment.scale.shipping import Placed, model_from, source_of
+from augment.scale.applying import Applying, denoising
+from augment.scale.delivery import Delivery, delivery_of
+from augment.scale.generating import Generating
+from augment.scale.making import sendable
+from augment.scale.operations import Denoise, Encode, Score
+from augment.sources.source import Request
 from augment_proto.receipt import Receipt
 from tests.bundle.small_graphs import draft_of
 from tests.scale.tables import same, whole
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
     from augment.errors import AugmentError
 
+Operation = Denoise | Encode | Score
 OPERATIONS = (Denoise(), Denoise(threshold=0, numbers="median"), Encode(), Score())
 
 
@@ -51,7 +57,7 @@ def records(table: pa.Table) -> pa.Table:
 
 def in_pieces(model: Model, operation: Operation, pieces: list[pa.Table]) -> pa.Table:
     """Return what workers make of pieces."""
-    made = [one for piece in pieces for one in applied(model, operation, piece)]
+    made = [one for piece in pieces for one in Applying(operation).tables(model, piece)]
     return pa.concat_tables(made).unify_dictionaries().combine_chunks()
 
 
@@ -112,12 +118,36 @@ def test_row_numbers_are_integers_from_0(numbers: list[object], found: str) -> N
         row_numbers(pa.table({ROW_COLUMN: numbers}), ROW_COLUMN)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "numbers", "rule"),
+    [
+        (2, None, r"threshold must be a number in \[0, 1\], got 2"),
+        (True, None, "threshold must be a number"),
+        (None, "mode", "numbers must be one of"),
+    ],
+)
+def test_parameters_are_checked_where_they_are_given(
+    threshold: float | None, numbers: str | None, rule: str
+) -> None:
+    """As `Model.denoise` does; None is the usual one."""
+    with pytest.raises(RequestError, match=rule):
+        denoising(threshold, numbers)
+    assert denoising(None, None) == Denoise()
+    assert denoising(0, "median") == Denoise(threshold=0, numbers="median")
+
+
+def test_nothing_is_made_of_empty_blocks(model: Model) -> None:
+    """Those that a filter leaves may even have no columns."""
+    for operation in OPERATIONS:
+        assert list(Applying(operation).tables(model, pa.table({}))) == []
+
+
 def test_identifiers_are_not_made_of_rows_without_numbers(model: Model, records: pa.Table) -> None:
     """Two blocks would make the same ones."""
     with pytest.raises(RecordsError, match=r"columns\._row must hold .* identifiers are made: key.*numbered"):
-        list(applied(model, Denoise(), records))
+        list(Applying(Denoise()).tables(model, records))
     with pytest.raises(RecordsError, match="identifiers are made: key"):
-        fit(model, Denoise(), records.schema, ROW_COLUMN)
+        Applying(Denoise()).check(model, records.schema)
 
 
 def test_columns_are_refused_before_any_row_is_there(model: Model, table: pa.Table) -> None:
@@ -125,15 +155,15 @@ def test_columns_are_refused_before_any_row_is_there(model: Model, table: pa.Tab
     found, other = table.schema, pa.field("other", pa.int64())
     without = found.remove(found.get_field_index("age"))
     with pytest.raises(RecordsError, match=r"columns\.age must be there"):
-        fit(model, Score(), without, ROW_COLUMN)
-    fit(model, Denoise(), without, ROW_COLUMN)
+        Applying(Score()).check(model, without)
+    Applying(Denoise()).check(model, without)
     with pytest.raises(RecordsError, match=r"columns\.other must be in the schema"):
-        fit(model, Denoise(), found.append(other), ROW_COLUMN)
-    fit(model, Score(), found.append(other).append(other.with_name(ROW_COLUMN)), ROW_COLUMN)
+        Applying(Denoise()).check(model, found.append(other))
+    Applying(Score()).check(model, found.append(other).append(other.with_name(ROW_COLUMN)))
     with pytest.raises(RecordsError, match=r"columns\.score must not be there"):
-        fit(model, Score(), found.append(other.with_name("score")), ROW_COLUMN)
+        Applying(Score()).check(model, found.append(other.with_name("score")))
     with pytest.raises(RecordsError, match=r"columns\.age must be integer \(int64\), got string"):
-        fit(model, Score(), without.append(pa.field("age", pa.string())), ROW_COLUMN)
+        Applying(Score()).check(model, without.append(pa.field("age", pa.string())))
 
 
 def test_a_wrong_cell_is_told_by_its_place_among_the_given_rows(model: Model, table: pa.Table) -> None:
@@ -145,26 +175,28 @@ def test_a_wrong_cell_is_told_by_its_place_among_the_given_rows(model: Model, ta
     )
     numbered = with_rows(wrong, np.arange(5, 5 + wrong.num_rows), ROW_COLUMN)
     with pytest.raises(RecordsError, match=r"rows from 5 on: columns\.age\.rows\[7\]"):
-        list(applied(model, Encode(), numbered))
+        list(Applying(Encode()).tables(model, numbered))
 
 
 def test_parts_are_known_by_their_numbers(model: Model) -> None:
     """They cover what is asked for, once, and are cut at multiples counted from row 0."""
-    asked = Generation(205, 3, 70, None, None, None, None, part_rows=64, row_column=ROW_COLUMN).checked(model)
+    asked = Generating(Request(205, 3, 70), part_rows=64, row_column=ROW_COLUMN).checked(model)
     assert [asked.span(part) for part in range(asked.parts)] == [
         range(70, 128),
         range(128, 192),
         range(192, 256),
         range(256, 275),
     ]
-    made = pa.concat_tables([one for part in range(asked.parts) for one in asked.tables(model, part)])
+    parts = pa.table({"first": [0, 3], "stop": [3, 4]})
+    made = pa.concat_tables(asked.tables(model, parts))
     assert made[ROW_COLUMN].to_pylist() == [*range(70, 275)]
     assert same(made.drop_columns([ROW_COLUMN]), model.generate(205, seed=3, offset=70))
 
 
 def test_a_receipt_says_what_was_asked(model: Model) -> None:
     """Conditions as text, whichever way they were written."""
-    asked = Generation(10, 3, 0, None, {"city": ["Bern"]}, "class", 4).checked(model)
+    request = Request(10, 3, conditions=checked_conditions({"city": ["Bern"]}), balance="class", steps=4)
+    asked = Generating(request).checked(model)
     found = asked.receipt(model)
     assert (found.conditions, found.balance, found.steps) == (("city = Bern",), "class", 4)
     assert Receipt.of(found.on(pa.schema([]))) == found
@@ -173,11 +205,11 @@ def test_a_receipt_says_what_was_asked(model: Model) -> None:
 def test_generation_is_checked_beforehand(model: Model) -> None:
     """As `Model.generate` does."""
     with pytest.raises(RequestError, match="rows must be"):
-        Generation(0, 0, 0, None, None, None, None).checked(model)
+        Generating(Request(0)).checked(model)
     with pytest.raises(RequestError, match="part_rows must be"):
-        Generation(1, 0, 0, None, None, None, None, part_rows=0).checked(model)
+        Generating(Request(1), part_rows=0).checked(model)
     with pytest.raises(RequestError, match="row_column must not be"):
-        Generation(1, 0, 0, None, None, None, None, row_column="age").checked(model)
+        Generating(Request(1), row_column="age").checked(model)
 
 
 @pytest.fixture(scope="module")
@@ -189,19 +221,33 @@ def small_bundle(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_bundle_reaches_a_worker_as_it_is(small_bundle: Path, shared: bool) -> None:  # noqa: FBT001
     """By its files or by its path; opened once in a process."""
-    here, source = source_of(small_bundle, shared=shared)
-    there = pickle.loads(pickle.dumps(source)).open(1)  # noqa: S301 - what Ray and Spark do
+    here, delivery = delivery_of(small_bundle, 1, shared=shared)
+    there = pickle.loads(pickle.dumps(delivery)).open()  # noqa: S301 - what Ray and Spark do
     assert there.digest == here.digest
     assert there.generate(5, seed=1).equals(here.generate(5, seed=1))
-    assert model_from(source, 1) is model_from(source, 1)
+    assert delivery.model() is delivery.model()
 
 
 def test_a_shared_bundle_that_is_not_there_or_another_is_refused(small_bundle: Path, tmp_path: Path) -> None:
     """With what to do about it."""
     with pytest.raises(BundleCorruptError, match=r"is not on this worker.*leave `shared` out"):
-        Placed(str(tmp_path / "small" / "1"), "0" * 64).open(1)
+        Delivery(tmp_path / "small" / "1", "0" * 64, 1, None).open()
     with pytest.raises(BundleCorruptError, match=f"must be the bundle with digest {'0' * 64}"):
-        Placed(str(small_bundle), "0" * 64).open(1)
+        Delivery(small_bundle, "0" * 64, 1, None).open()
+
+
+class OddError(Exception):
+    """What pickle writes but cannot read: as in many packages, its arguments are not those of its message."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{reason} ({code})")
+
+
+def test_errors_of_others_are_told_where_they_cannot_travel() -> None:
+    """By their name and message."""
+    assert str(sendable(OddError(5, "disk on fire"))) == "OddError: disk on fire (5)"
+    mine = StepError("stays")
+    assert sendable(mine) is mine
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_killed_driver_is_taken_up(name: str, root: Path, flat_dir: Path) -> N
     assert not (output / "_manifest.json").exists()
     there = len(parts_of(output))
     made = run_step(config.model_copy(update={"engine": "local"})).made
-    assert 0 < made <= len(parts_of(output)) - there
+    assert made <= len(parts_of(output)) - there  # Spark's tasks may outlive who asked for them
     assert parts_of(output) == parts_of(root / "out")
 
 

@@ -11,6 +11,7 @@ from augment.scale.amounts import filled_up
 from augment.scale.drift import total_variation
 from augment.scale.inputs import InputFile
 from augment.scale.parts import Draw, Parts, RealPart, SyntheticPart
+from augment.sources.source import Request
 
 COUNTS = st.lists(st.integers(1, 2_000), max_size=5)
 
@@ -22,7 +23,7 @@ def test_each_row_is_in_one_part(files: list[int], draws: list[int], size: int) 
     starts = [0, *accumulate(files)]
     offsets = [0, *accumulate(draws)]
     inputs = [InputFile(f"{n}", rows, starts[n], "", is_parquet=True) for n, rows in enumerate(files)]
-    requests = [Draw(0, offsets[number], rows) for number, rows in enumerate(draws)]
+    requests = [Draw(0, Request(rows, offset=offsets[number])) for number, rows in enumerate(draws)]
     parts = Parts(tuple(inputs), tuple(requests), size)
     listed = [parts[number] for number in range(len(parts))]
     assert [part.number for part in listed] == list(range(len(parts)))
@@ -52,7 +53,7 @@ def test_each_row_is_in_one_part(files: list[int], draws: list[int], size: int) 
 
 def test_a_hundred_billion_rows_are_a_formula() -> None:
     """Nothing is listed, however many parts there are."""
-    parts = Parts((), (Draw(0, 0, 10**11),), 65_536)
+    parts = Parts((), (Draw(0, Request(10**11)),), 65_536)
     assert len(parts) == 1_525_879
     last = parts[len(parts) - 1]
     assert last.first_row + last.rows == 10**11

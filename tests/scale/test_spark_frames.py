@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import shutil
 import sys
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,17 +20,15 @@ pytest.importorskip("pyspark", reason="Spark is not installed: make test-scale")
 if shutil.which("java") is None:
     pytest.skip("Spark needs a Java, which this machine has not", allow_module_level=True)
 
-from augment.scale.applying import Denoise, Encode, Score
-from augment.scale.shipping import model_from
+from augment.scale.delivery import Delivery, delivery_of
+from augment.scale.operations import Denoise, Encode, Score
 from augment.scale.spark import denoise, encode, frames, generate, numbered, score
 from augment.scale.spark.types import spark_batches, spark_schema
 from tests.scale.tables import same, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from augment.scale.shipping import Source
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +133,45 @@ def test_a_column_of_another_type_is_named_with_what_was_expected_and_found(
         score(halves, tiny_bundle).toArrow()
 
 
-def dying(mark: Path, source: Source, threads: int) -> Model:
-    """Return the model, but die the first time."""
-    try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return model_from(source, threads)
-    os._exit(1)
+@dataclass(frozen=True)
+class Deadly(Delivery):
+    """Ends the worker that it reaches first; `died` is the mark of it."""
+
+    died: Path
+
+    def model(self) -> Model:
+        """Return the model, but die the first time."""
+        try:
+            self.died.touch(exist_ok=False)
+        except FileExistsError:
+            return super().model()
+        os._exit(1)
+
+
+@dataclass(frozen=True)
+class Fresh(Delivery):
+    """Is opened anew: a worker that has the bundle from before keeps it."""
+
+    def model(self) -> Model:
+        """Return the model."""
+        return self.open()
+
+
+def sent_as(kind: type[Delivery], *more: object) -> Callable[..., tuple[Model, Delivery]]:
+    """Return what stands for `delivery_of`: bundles are sent in this way."""
+
+    def made(bundle: Path, threads: int, *, shared: bool) -> tuple[Model, Delivery]:
+        model, sent = delivery_of(bundle, threads, shared=shared)
+        return model, kind(sent.path, sent.digest, sent.threads, sent.files, *more)
+
+    return made
 
 
 def test_a_killed_worker_changes_nothing(
     spark: Any, model: Model, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark has its partition made again."""
-    monkeypatch.setattr(frames, "model_from", partial(dying, tmp_path / "died"))
+    monkeypatch.setattr(frames, "delivery_of", sent_as(Deadly, tmp_path / "died"))
     made = generate(spark, tiny_bundle, 300, seed=1, part_rows=64).toArrow()
     assert (tmp_path / "died").exists()
     assert same(made, in_spark(model.generate(300, seed=1)))
@@ -160,16 +183,11 @@ def test_a_shared_bundle_that_workers_do_not_have_is_told(
     """With its path and what to do."""
     bundle = tmp_path / "models" / "tiny" / "1"
     shutil.copytree(tiny_bundle, bundle)
-    monkeypatch.setattr(frames, "model_from", opened)  # a worker that has it from before keeps it
+    monkeypatch.setattr(frames, "delivery_of", sent_as(Fresh))
     df = generate(spark, bundle, 10, shared=True)
     shutil.rmtree(bundle)
     with pytest.raises(Exception, match=f"bundle {bundle}: is not on this worker"):
         df.toArrow()
-
-
-def opened(source: Source, threads: int) -> Model:
-    """Return the model, opened anew."""
-    return source.open(threads)
 
 
 TYPES = {

@@ -83,15 +83,14 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options
     from augment.cli.progress_rows import counted  # noqa: PLC0415
     from augment.cli.sink import check_output, write_batches  # noqa: PLC0415
     from augment.sources.facts import formats_of  # noqa: PLC0415 - help must not wait for imports
-    from augment.sources.source import Asked, Where, open_source  # noqa: PLC0415
+    from augment.sources.source import Request, Where, open_source  # noqa: PLC0415
 
     check_output(out)
     with open_source(Where(name, models, server, version, threads)) as source:
         facts = source.facts
         check_output(out, facts.schema)
         seed = secrets.randbits(32) if seed is None else seed
-        asked = Asked(tuple(where or ()), balance, steps)
-        made = source.generate(rows, seed=seed, offset=offset, sampler=sampler, asked=asked)
+        made = source.generate(Request(rows, seed, offset, sampler, tuple(where or ()), balance, steps))
         schema = made.receipt.on(facts.schema)
         written = write_batches(out, schema, counted(made.tables, rows), formats_of(facts.schema))
     typer.echo(f"wrote {written:,} records of {facts.name}/{facts.version} with seed {seed} to {out}")

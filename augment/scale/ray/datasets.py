@@ -9,13 +9,16 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from augment.runtime.asked import checked_conditions
 from augment.runtime.checks import checked_integer
 from augment.scale.addresses import ROW_COLUMN
-from augment.scale.applying import Denoise, Encode, Score, fit, receipt_of
-from augment.scale.generating import PART_ROWS, Generation
-from augment.scale.ray.actors import Applying, Generating
+from augment.scale.applying import Applying, denoising
+from augment.scale.delivery import delivery_of
+from augment.scale.generating import PART_ROWS, Generating
+from augment.scale.operations import Encode, Score
+from augment.scale.ray.actors import Actor
 from augment.scale.ray.cluster import connect, cpus
-from augment.scale.shipping import source_of
+from augment.sources.source import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
     from augment.data import Balance
+    from augment.runtime import Model
     from augment.runtime.asked import ConditionsLike
-    from augment.scale.applying import Operation
+    from augment.scale.delivery import Delivery
 
 __all__ = ["denoise", "encode", "generate", "score"]
 
@@ -75,19 +79,11 @@ def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
         RequestError: A parameter is out of its range, or a condition impossible.
         UnsupportedError: The model cannot generate, or not what is asked for.
     """
-    model, source = source_of(bundle, shared=shared)
-    asked = Generation(
-        rows, seed, offset, sampler, conditions, balance, steps, part_rows, row_column
-    ).checked(model)
-    count = checked_integer("threads", threads, 1, 1024)
+    model, delivery = delivery_of(bundle, threads, shared=shared)
+    request = Request(rows, seed, offset, sampler, checked_conditions(conditions), balance, steps)
+    task = Generating(request, part_rows, row_column).checked(model)
     connect()
-    return _in_actors(
-        _parts(asked.parts),
-        Generating,
-        (ray.put(source), asked, asked.receipt(model), count),
-        concurrency=concurrency,
-        threads=count,
-    )
+    return _in_actors(_parts(task.parts), delivery, task, concurrency)
 
 
 def denoise(
@@ -127,7 +123,8 @@ def denoise(
             reading the dataset fails with the same message.
         UnsupportedError: The model cannot denoise.
     """
-    return _applied(ds, bundle, Denoise(threshold, numbers), row_column, concurrency, threads, shared=shared)
+    task = Applying(denoising(threshold, numbers), row_column)
+    return _applied(ds, delivery_of(bundle, threads, shared=shared), task, concurrency)
 
 
 def encode(
@@ -143,7 +140,8 @@ def encode(
 
     Columns that the model does not know are kept. For the arguments and what is raised see `denoise`.
     """
-    return _applied(ds, bundle, Encode(), row_column, concurrency, threads, shared=shared)
+    task = Applying(Encode(), row_column)
+    return _applied(ds, delivery_of(bundle, threads, shared=shared), task, concurrency)
 
 
 def score(
@@ -160,50 +158,30 @@ def score(
     See `Model.score`. Columns that the model does not know are kept. For the arguments and what is raised
     see `denoise`.
     """
-    return _applied(ds, bundle, Score(), row_column, concurrency, threads, shared=shared)
+    task = Applying(Score(), row_column)
+    return _applied(ds, delivery_of(bundle, threads, shared=shared), task, concurrency)
 
 
 def _applied(
-    ds: Dataset,
-    bundle: Path | str,
-    operation: Operation,
-    row_column: str | None,
-    concurrency: Concurrency,
-    threads: int,
-    *,
-    shared: bool,
+    ds: Dataset, delivered: tuple[Model, Delivery], task: Applying, concurrency: Concurrency
 ) -> Dataset:
-    model, source = source_of(bundle, shared=shared)
-    model.joint.require(operation.name)
-    count = checked_integer("threads", threads, 1, 1024)
-    known = ds.schema(fetch_if_missing=False)
-    if known is not None and isinstance(known.base_schema, pa.Schema):
-        fit(model, operation, known.base_schema, row_column)
-    return _in_actors(
-        ds,
-        Applying,
-        (ray.put(source), operation, row_column, receipt_of(model, operation), count),
-        concurrency=concurrency,
-        threads=count,
-    )
+    model, delivery = delivered
+    known = getattr(ds.schema(fetch_if_missing=False), "base_schema", None)
+    task.check(model, known if isinstance(known, pa.Schema) else None)
+    return _in_actors(ds, delivery, task, concurrency)
 
 
 def _in_actors(
-    ds: Dataset,
-    work: type[Generating | Applying],
-    arguments: tuple[object, ...],
-    *,
-    concurrency: Concurrency,
-    threads: int,
+    ds: Dataset, delivery: Delivery, task: Applying | Generating, concurrency: Concurrency
 ) -> Dataset:
     """Return what actors make of a dataset, in its order; an actor that dies is replaced."""
     made = ds.map_batches(
-        work,
-        fn_constructor_args=arguments,
+        Actor,
+        fn_constructor_args=(ray.put(delivery), task),
         batch_format="pyarrow",
         batch_size=None,
-        num_cpus=threads,
-        compute=_pool(concurrency, threads),
+        num_cpus=delivery.threads,
+        compute=_pool(concurrency, delivery.threads),
         max_task_retries=_RETRIES,
     )
     made.context.execution_options.preserve_order = True

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from augment.cpus import available_cpus
 from augment.errors import ClusterError, StepError
-from augment.scale.making import Made, open_maker
+from augment.scale.making import Made, open_maker, sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,7 +96,7 @@ def _making(
                     for place in batch.column("id").to_pylist():
                         yield _told(maker.make(numbers[place]))
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is raised where the step is run
-            yield _told(exc)
+            yield _told(sendable(exc))
 
     return work
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyspark.sql.types import LongType, StructField, StructType
 
+from augment.runtime.asked import checked_conditions
 from augment.runtime.checks import checked_integer
 from augment.scale.addresses import ROW_COLUMN
-from augment.scale.applying import Denoise, Encode, Score, applied, fit
-from augment.scale.generating import PART_ROWS, Generation
-from augment.scale.shipping import model_from, source_of
+from augment.scale.applying import Applying, denoising
+from augment.scale.delivery import delivery_of
+from augment.scale.generating import PART_ROWS, Generating
+from augment.scale.operations import Encode, Score
 from augment.scale.spark.types import arrow_schema, spark_batches, spark_schema
+from augment.sources.source import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +26,7 @@ if TYPE_CHECKING:
     from augment.data import Balance
     from augment.runtime import Model
     from augment.runtime.asked import ConditionsLike
-    from augment.scale.applying import Operation
-    from augment.scale.shipping import Source
+    from augment.scale.delivery import Delivery
 
 __all__ = ["denoise", "encode", "generate", "score"]
 
@@ -74,14 +76,12 @@ def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
         RequestError: A parameter is out of its range, or a condition impossible.
         UnsupportedError: The model cannot generate, or not what is asked for.
     """
-    model, source = source_of(bundle, shared=shared)
-    asked = Generation(
-        rows, seed, offset, sampler, conditions, balance, steps, part_rows, row_column
-    ).checked(model)
-    count = checked_integer("threads", threads, 1, 1024)
+    model, delivery = delivery_of(bundle, threads, shared=shared)
+    request = Request(rows, seed, offset, sampler, checked_conditions(conditions), balance, steps)
+    task = Generating(request, part_rows, row_column).checked(model)
     most = _MOST_TASKS if partitions is None else checked_integer("partitions", partitions, 1, 2**31 - 1)
-    numbers = spark.range(0, asked.parts, 1, min(asked.parts, most))
-    return numbers.mapInArrow(_generating(source, asked, count), spark_schema(asked.schema(model)))
+    parts = spark.range(0, task.parts, 1, min(task.parts, most)).selectExpr("id AS first", "id + 1 AS stop")
+    return parts.mapInArrow(_in_workers(delivery, task), spark_schema(task.schema(model)))
 
 
 def denoise(
@@ -118,7 +118,8 @@ def denoise(
             when it runs.
         UnsupportedError: The model cannot denoise.
     """
-    return _applied(df, bundle, Denoise(threshold, numbers), row_column, threads, shared=shared)
+    task = Applying(denoising(threshold, numbers), row_column)
+    return _applied(df, delivery_of(bundle, threads, shared=shared), task)
 
 
 def encode(
@@ -133,7 +134,7 @@ def encode(
 
     Columns that the model does not know are kept. For the arguments and what is raised see `denoise`.
     """
-    return _applied(df, bundle, Encode(), row_column, threads, shared=shared)
+    return _applied(df, delivery_of(bundle, threads, shared=shared), Applying(Encode(), row_column))
 
 
 def score(
@@ -149,59 +150,30 @@ def score(
     See `Model.score`. Columns that the model does not know are kept. For the arguments and what is raised
     see `denoise`.
     """
-    return _applied(df, bundle, Score(), row_column, threads, shared=shared)
+    return _applied(df, delivery_of(bundle, threads, shared=shared), Applying(Score(), row_column))
 
 
-def _applied(
-    df: DataFrame,
-    bundle: Path | str,
-    operation: Operation,
-    row_column: str | None,
-    threads: int,
-    *,
-    shared: bool,
-) -> DataFrame:
-    model, source = source_of(bundle, shared=shared)
-    model.joint.require(operation.name)
-    count = checked_integer("threads", threads, 1, 1024)
-    fit(model, operation, arrow_schema(df.schema), row_column)
-    work = _applying(source, operation, row_column, count)
-    return df.mapInArrow(work, _schema(df, model, operation, row_column))
+def _applied(df: DataFrame, delivered: tuple[Model, Delivery], task: Applying) -> DataFrame:
+    model, delivery = delivered
+    task.check(model, arrow_schema(df.schema))
+    made = spark_schema(task.schema(model)).fields
+    if task.appends:
+        schema = StructType([*df.schema.fields, *made])
+    else:
+        numbers = [StructField(task.row_column, LongType())] if task.row_column in df.columns else []
+        schema = StructType([*made, *numbers])
+    return df.mapInArrow(_in_workers(delivery, task), schema)
 
 
-def _schema(df: DataFrame, model: Model, operation: Operation, row_column: str | None) -> StructType:
-    made = spark_schema(operation.schema(model))
-    if operation.appends:
-        return StructType([*df.schema.fields, *made.fields])
-    numbers = [StructField(row_column, LongType())] if row_column in df.columns else []
-    return StructType([*made.fields, *numbers])
-
-
-def _generating(
-    source: Source, asked: Generation, threads: int
+def _in_workers(
+    delivery: Delivery, task: Applying | Generating
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return what a worker does with batches of part numbers, in the column `id`."""
+    """Return what a worker does with batches."""
+    has_types = isinstance(task, Applying) and task.appends  # Spark's own, which stay as they are
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            model = model_from(source, threads)
-            for part in batch.column(0).to_pylist():
-                for table in asked.tables(model, part):
-                    yield from spark_batches(table)
-
-    return work
-
-
-def _applying(
-    source: Source, operation: Operation, row_column: str | None, threads: int
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return what a worker does with batches of records."""
-
-    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            model = model_from(source, threads)
-            given = pa.Table.from_batches([batch])
-            for table in applied(model, operation, given, row_column):
-                yield from table.to_batches() if operation.appends else spark_batches(table)
+            for table in task.tables(delivery.model(), pa.Table.from_batches([batch])):
+                yield from table.to_batches() if has_types else spark_batches(table)
 
     return work

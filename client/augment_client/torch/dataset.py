@@ -18,7 +18,7 @@ from augment_client.torch.ahead import Ahead
 from augment_client.torch.encoding import Encoding
 from augment_client.torch.mixture import Mixture, Order
 from augment_client.torch.plain import conform, plain_schema
-from augment_client.torch.shard import Shard, rank_and_world
+from augment_client.torch.shard import Shard, rank_and_world, require_ranks
 from augment_client.torch.source import Source, Wish
 from augment_client.torch.state import Plan, State
 from augment_client.torch.walk import mixed, split
@@ -47,8 +47,8 @@ class SyntheticDataset(IterableDataset[Any]):
 
     The order is decided by `seed`, the epoch, and the numbers of ranks and workers, and by nothing else; a
     rank's batches are the same ones whatever the number of its workers. Together, all give each row once.
-    Ranks get equally many rows (up to `world - 1` more synthetic ones see to that), so that none waits for a
-    batch that another does not have.
+    Ranks get equally many rows, so that none waits for a batch that another does not have: up to `world - 1`
+    more synthetic ones see to that or, where there are none, as many real ones that an epoch leaves out.
 
     Workers connect by themselves when they begin. Where the server goes away they go on at the row where they
     were, if it is back within a minute.
@@ -87,7 +87,8 @@ class SyntheticDataset(IterableDataset[Any]):
         world: How many there are.
 
     Raises:
-        InvalidRequestError: A parameter is out of its range; found without a server.
+        InvalidRequestError: A parameter is out of its range; found without a server. When rows are wanted:
+            torch.distributed began after the dataset was made, and says another rank.
     """
 
     def __init__(  # noqa: PLR0913 - all that can be asked of rows and their order
@@ -117,6 +118,7 @@ class SyntheticDataset(IterableDataset[Any]):
             raise InvalidRequestError.of("version", "must not be given with an alias", version)
         self._wish = Wish(target, checked_name(model), seed, sampler, Asked(conditions, balance, steps))
         self._rank, self._world = rank_and_world(rank, world)
+        self._found_rank = rank is None
         self._real = None if real is None else to_table(real, "real")
         count = 0 if self._real is None else self._real.num_rows
         self._mixture = Mixture.of(count, _synthetic_rows(count, ratio, rows), self._world)
@@ -183,12 +185,18 @@ class SyntheticDataset(IterableDataset[Any]):
         return self._walk(begun)
 
     def __getstate__(self) -> dict[str, Any]:
+        self._require_ranks()  # here, for a worker that is no fork knows of no other rank
         return {**self.__dict__, "_conformed": None}  # made again where it is used
 
+    def _require_ranks(self) -> None:
+        if self._found_rank:
+            require_ranks(self._rank, self._world)
+
     def _plan(self) -> Plan:
+        self._require_ranks()
         shard = Shard.here(self._rank, self._world)
         return Plan(
-            real_rows=self._mixture.real,
+            real_rows=self._mixture.real + self._mixture.left_out,
             synthetic_rows=self._mixture.synthetic,
             seed=self._wish.seed,
             fresh=self._fresh,

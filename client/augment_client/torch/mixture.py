@@ -24,25 +24,30 @@ class Mixture:
     Attributes:
         real: Real rows.
         synthetic: Synthetic rows.
+        left_out: Real rows that there are besides; which ones these are is another matter in each epoch.
     """
 
     real: int
     synthetic: int
+    left_out: int = 0
 
     @classmethod
     def of(cls, real: int, synthetic: int, world: int) -> Mixture:
-        """Return a mixture that `world` ranks can share evenly.
+        """Return a mixture that `world` ranks can share evenly, lest one waits for what another has not.
 
-        Up to `world - 1` more synthetic rows are taken for it: they never end. Without any, ranks may differ
-        by a row.
+        Up to `world - 1` more synthetic rows are taken for it: they never end. Without any, as many real rows
+        are left out, as torch's `DistributedSampler` does with `drop_last`.
 
         Raises:
-            InvalidRequestError: They are too many.
+            InvalidRequestError: They are too many, or none is left.
         """
         more = -(real + synthetic) % world if synthetic else 0
         if real + synthetic + more > MAX_ROWS:
             raise InvalidRequestError.of("rows", f"must be at most {MAX_ROWS} an epoch", synthetic)
-        return cls(real, synthetic + more)
+        if not synthetic and real < world:
+            raise InvalidRequestError.of("real", f"must have a row for each of {world} ranks", real)
+        left_out = 0 if synthetic else real % world
+        return cls(real - left_out, synthetic + more, left_out)
 
     @property
     def total(self) -> int:
@@ -81,7 +86,7 @@ class Order:
     def __init__(self, mixture: Mixture, seed: int, epoch: int) -> None:
         self._mixture = mixture
         chance = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
-        self._real = chance.permutation(mixture.real)
+        self._real = chance.permutation(mixture.real + mixture.left_out)  # of which the first ones come
 
     def piece(self, start: int, stop: int) -> Piece:
         """Return the rows from position `start` to before `stop`.

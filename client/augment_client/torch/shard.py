@@ -11,7 +11,7 @@ from torch.utils.data import get_worker_info
 from augment_client.checks import checked_integer
 from augment_client.errors import InvalidRequestError
 
-__all__ = ["Shard", "rank_and_world"]
+__all__ = ["Shard", "rank_and_world", "require_ranks"]
 
 _MOST_RANKS = 1_000_000
 
@@ -68,8 +68,24 @@ def rank_and_world(rank: int | None, world: int | None) -> tuple[int, int]:
     return checked_integer("rank", rank, 0, world - 1), world
 
 
+def require_ranks(rank: int, world: int) -> None:
+    """Refuse a rank that was found before torch.distributed was there: all ranks would get the same rows.
+
+    Raises:
+        InvalidRequestError: torch.distributed says otherwise by now.
+    """
+    if _is_distributed() and (rank, world) != _surroundings():
+        rule = f"must be {_surroundings()}, as torch.distributed says by now"
+        remedy = "Make the dataset after init_process_group, or say rank and world"
+        raise InvalidRequestError.of("rank and world", rule, (rank, world), remedy)
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def _surroundings() -> tuple[int, int]:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if _is_distributed():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     texts = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE")]  # torchrun's
     return (int(texts[0]), int(texts[1])) if all(text.isdecimal() for text in texts) else (0, 1)

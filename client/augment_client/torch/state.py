@@ -21,7 +21,7 @@ class Plan:
     """What decides which rows come in which order; a state fits only a dataset with the same.
 
     Attributes:
-        real_rows: Real rows an epoch.
+        real_rows: Real rows that there are.
         synthetic_rows: Synthetic rows an epoch.
         seed: Of both.
         fresh: Whether each epoch has its own synthetic rows.
