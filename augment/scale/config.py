@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from augment.broken_settings import violations_of
 from augment.errors import RequestError
+from augment.scale.places import local_path
 
 __all__ = [
     "Augment",
@@ -85,6 +86,11 @@ class Augment(_Settings):
     sampler: str | None = None
     steps: int | None = Field(default=None, ge=1)
 
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _one_is_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _says_how_many(self) -> Augment:
         if (self.rows is not None) + (self.factor is not None) > 1:
@@ -128,7 +134,7 @@ class StepConfig(_Settings):
         input: A file, directory or glob of Parquet, CSV or Arrow, or several; None: rows are made from
             nothing.
         drop: Columns of the input that are left out.
-        model: A bundle's directory, or a model's name.
+        model: A bundle's directory `<name>/<version>`, or a model's name.
         models: The directory of bundles, where `model` is a name.
         version: The model's version; None: the newest.
         server: `host:port` of who runs the model, several with commas between; for the engine `server`.
@@ -161,10 +167,17 @@ class StepConfig(_Settings):
     max_drift: float | None = Field(default=None, ge=0, le=1)
     max_detection_auc: float | None = Field(default=None, ge=0.5, le=1)
 
-    @field_validator("input", mode="before")
+    @field_validator("input", "drop", mode="before")
     @classmethod
     def _one_is_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("input", "model", "models", "output")
+    @classmethod
+    def _is_here(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple):
+            return tuple(local_path(each) for each in value)
+        return None if value is None else local_path(value)
 
     @model_validator(mode="after")
     def _fits_together(self) -> StepConfig:

@@ -6,14 +6,12 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augment.data import conform
-from augment.data.parquet_parts import Part as FilePart
 from augment.data.parquet_parts import in_part
 from augment.errors import StepError
 from augment.scale.parts import RealPart
@@ -108,7 +106,7 @@ class Maker:
     def _real(self, part: RealPart) -> pa.Table:
         file = self._plan.parts.files[part.file]
         given = self._reader.read(file, part.start, part.rows)
-        with in_part(FilePart(Path(file.path), file.rows, file.first_row), part.start):
+        with in_part(file.path, part.start):
             given, texts = self._split(given)
             records = self._applied(given, 0, part.first_row)
         return self._finished(part, records, texts, self._receipt(part))
@@ -136,7 +134,8 @@ class Maker:
     def _applied(self, table: pa.Table, since: int, first_row: int) -> Records:
         operations = self._plan.config.operations[since:]
         digest = self._plan.facts.digest
-        return applied(self._source, operations, table, digest=digest, first_row=first_row)
+        taken = self._plan.texts.names
+        return applied(self._source, operations, table, digest=digest, first_row=first_row, taken=taken)
 
     def _receipt(self, part: RealPart) -> Receipt:
         names = [one.do for one in self._plan.config.operations if one.do != "augment"]

@@ -48,15 +48,17 @@ class Records:
         extras: Columns that were appended to them.
         kept: Which rows stay, booleans; None: all. They are dropped in the end: what becomes of a row must
             not depend on how many before it went.
+        taken: Names of columns that stand beside them, which no appended one may have.
     """
 
     table: pa.Table
     extras: dict[str, pa.ChunkedArray] = field(default_factory=dict)
     kept: pa.ChunkedArray | None = None
+    taken: tuple[str, ...] = ()
 
     def appended(self, table: pa.Table) -> Records:
         """Return the records with more columns, with underscores before names that are taken."""
-        taken = self.table.column_names
+        taken = [*self.table.column_names, *self.taken]
         named = {_free(name, taken): table[name] for name in table.column_names}
         return replace(self, extras=self.extras | named)
 
@@ -70,7 +72,13 @@ def generated(
 
 
 def applied(
-    source: Answers, operations: Iterable[Operation], table: pa.Table, *, digest: str, first_row: int
+    source: Answers,
+    operations: Iterable[Operation],
+    table: pa.Table,
+    *,
+    digest: str,
+    first_row: int,
+    taken: Iterable[str] = (),
 ) -> Records:
     """Return records after operations other than `augment`.
 
@@ -80,13 +88,14 @@ def applied(
         table: The records.
         digest: Of the model that must answer.
         first_row: The number or address of the first record.
+        taken: Names that no appended column may have.
 
     Raises:
         RecordsError: The records do not fit the model.
         UnsupportedError: The model cannot do one of them.
         StepError: Another model answers.
     """
-    records = Records(table)
+    records = Records(table, taken=tuple(taken))
     for operation in operations:
         match operation:
             case Denoise() | Impute():

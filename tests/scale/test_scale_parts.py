@@ -21,7 +21,7 @@ def test_each_row_is_in_one_part(files: list[int], draws: list[int], size: int) 
     """The parts are the rows of each file, then of each request, without a gap, under names in order."""
     starts = [0, *accumulate(files)]
     offsets = [0, *accumulate(draws)]
-    inputs = [InputFile(f"{n}", rows, starts[n], "", is_parquet=True) for n, rows in enumerate(files)]
+    inputs = [InputFile(f"{n}", rows, starts[n], "", "parquet") for n, rows in enumerate(files)]
     requests = [Draw(0, offsets[number], rows) for number, rows in enumerate(draws)]
     parts = Parts(tuple(inputs), tuple(requests), size)
     listed = [parts[number] for number in range(len(parts))]
