@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from augment.broken_settings import violations_of
 from augment.errors import RequestError
-from augment.scale.places import local_path
+from augment.urls import local_path
 
 __all__ = [
     "Augment",
@@ -134,8 +134,8 @@ class StepConfig(_Settings):
         input: A file, directory or glob of Parquet, CSV or Arrow, or several; None: rows are made from
             nothing.
         drop: Columns of the input that are left out.
-        model: A bundle's directory `<name>/<version>`, or a model's name.
-        models: The directory of bundles, where `model` is a name.
+        model: A bundle's directory `<name>/<version>` or its URL, or a model's name.
+        models: The directory of bundles or its URL, where `model` is a name.
         version: The model's version; None: the newest.
         server: `host:port` of who runs the model, several with commas between; for the engine `server`.
         operations: What is done, in this order.
@@ -178,6 +178,11 @@ class StepConfig(_Settings):
         if isinstance(value, tuple):
             return tuple(local_path(each) for each in value)
         return None if value is None else local_path(value)
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether some place is in its memory, which no other process sees."""
+        return any(place.startswith("memory:") for place in (*(self.input or ()), self.model, self.output))
 
     @model_validator(mode="after")
     def _fits_together(self) -> StepConfig:

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import pyarrow as pa
-
 from augment.data import read_table
 from augment.data.parquet_parts import in_part
 from augment.data.reading import is_csv
 from augment.errors import DataFileError
 from augment.scale.partitions import Partition, partition_of, with_partition
-from augment.scale.places import copied, files_at, fingerprint, inner_path, opened, reading
+from augment.scale.places import copied, files_at, fingerprint, opened, reading
 from augment.scale.stretches import ArrowStretches, parquet_names, parquet_rows, parquet_stretch
 from augment.scale.walks import arrow_walk, csv_walk
+from augment.urls import inner_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    import pyarrow as pa
 
     from augment.data import Schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -122,7 +122,9 @@ class Maker:
             asked=self._plan.asked(draw),
         )
         records = self._applied(table, draw.operation + 1, part.first_row)
-        return self._finished(part, records, {}, receipt)
+        later = self._names(draw.operation + 1)
+        done = replace(receipt, operation=", ".join([receipt.operation, *later]))
+        return self._finished(part, records, {}, done)
 
     def _split(self, given: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
         """Return the model's columns in its types, and the texts."""
@@ -137,10 +139,13 @@ class Maker:
         taken = self._plan.texts.names
         return applied(self._source, operations, table, digest=digest, first_row=first_row, taken=taken)
 
+    def _names(self, since: int) -> list[str]:
+        """Return what is done to rows from an operation on."""
+        return [one.do for one in self._plan.config.operations[since:] if one.do != "augment"]
+
     def _receipt(self, part: RealPart) -> Receipt:
-        names = [one.do for one in self._plan.config.operations if one.do != "augment"]
         facts = self._plan.facts
-        operation = ", ".join(names) or "none"
+        operation = ", ".join(self._names(0)) or "none"
         return Receipt(facts.name, facts.version, facts.digest, operation, part.first_row, part.rows)
 
     def _finished(

@@ -9,73 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from augment.errors import AugmentError, DataFileError, RequestError, StepError
+from augment.errors import AugmentError, DataFileError
+from augment.urls import file_system, is_url, require_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "copied",
-    "file_system",
     "files_at",
     "fingerprint",
     "forget_listings",
-    "inner_path",
-    "is_away",
     "is_glob",
-    "is_url",
     "is_within",
-    "local_path",
     "opened",
     "reading",
-    "require_there",
 ]
 
 _SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
-
-
-def is_url(path: str) -> bool:
-    """Return whether it is one of fsspec's URLs, such as `s3://bucket/rows`, and no path here."""
-    return "://" in path
-
-
-def local_path(path: str) -> str:
-    """Return a path here as such: `file:///rows` is `/rows`; what is elsewhere stays a URL."""
-    scheme, there, rest = path.partition("://")
-    return rest if there and scheme in {"file", "local"} else path
-
-
-def inner_path(path: str) -> str:
-    """Return a path as it is called within its file system."""
-    return file_system(path)[1] if is_url(path) else path
-
-
-def is_away(path: str, exc: BaseException) -> bool:
-    """Return whether an object store does not answer now, rather than that a file is wrong.
-
-    Those that Arrow finds in a file have no number.
-    """
-    ours = pa.ArrowException | FileNotFoundError | PermissionError | MemoryError
-    if not is_url(path) or isinstance(exc, ours):
-        return False
-    if isinstance(exc, OSError) and not isinstance(exc, TimeoutError | ConnectionError):
-        return exc.errno is not None
-    return True
-
-
-def require_there(path: str, exc: BaseException) -> None:
-    """Raise a StepError where a store does not answer: it may do so later.
-
-    Raises:
-        StepError: It does not.
-    """
-    if is_away(path, exc):
-        raise StepError(
-            f"{path} cannot be reached now: {type(exc).__name__}: {exc}. "
-            "Run the step again: what is made is kept"
-        ) from exc
 
 
 def forget_listings(paths: Iterable[str]) -> None:
@@ -83,26 +34,6 @@ def forget_listings(paths: Iterable[str]) -> None:
     for path in paths:
         if is_url(path):
             file_system(path)[0].invalidate_cache()
-
-
-def file_system(url: str, field: str = "input") -> tuple[Any, str]:
-    """Return the file system of a URL, and the path in it.
-
-    Args:
-        url: What fsspec calls the place.
-        field: The setting that named it.
-
-    Raises:
-        RequestError: No installed package reads such a URL.
-    """
-    try:
-        import fsspec  # noqa: PLC0415 - an extra, which local files do not need
-
-        system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as exc:
-        rule, remedy = "must be a path or a URL that fsspec reads", "Install augment-service[remote]"
-        raise RequestError.of(field, rule, url, remedy) from exc
-    return system, path.rstrip("/")
 
 
 def files_at(paths: Iterable[str]) -> list[str]:

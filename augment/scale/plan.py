@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -84,7 +83,7 @@ class Plan:
         """
         config, facts = self.config, self.facts
         name = config.model if config.server is None else facts.name
-        return Where(name, Path(config.models), config.server, facts.version, threads)
+        return Where(name, config.models, config.server, facts.version, threads)
 
     @property
     def is_whole(self) -> bool:
@@ -107,7 +106,7 @@ class Plan:
 
 def where_of(config: StepConfig) -> Where:
     """Return where the model is, as a step says."""
-    return Where(config.model, Path(config.models), config.server, config.version)
+    return Where(config.model, config.models, config.server, config.version)
 
 
 def needs_whole_rows(operations: Sequence[Operation]) -> bool:

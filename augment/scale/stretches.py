@@ -13,7 +13,8 @@ from pyarrow import ipc
 
 from augment.data.cleaning import check_names
 from augment.errors import DataFileError
-from augment.scale.places import is_url, opened, reading, require_there
+from augment.scale.places import opened, reading
+from augment.urls import is_url, require_there
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
