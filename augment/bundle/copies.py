@@ -54,17 +54,16 @@ def copied_version(
         shutil.rmtree(place.parent.parent, ignore_errors=True)
     if len(sizes) > _MAX_FILES or any("/" in name for name in sizes):
         raise BundleUnsafeError(source, f"must have at most {_MAX_FILES} files and no directories")
+    if large := [name for name, size in sizes.items() if size > MAX_GRAPH_BYTES]:
+        raise BundleUnsafeError(source, f"{large[0]} must have at most {MAX_GRAPH_BYTES} bytes")
     cache = place.parents[2]
     hidden = Path(tempfile.mkdtemp(prefix=".fetch-", dir=cache))
     try:
         target = hidden / place.parent.name / place.name
         target.mkdir(parents=True)
         for name, size in sizes.items():
-            if size > MAX_GRAPH_BYTES:
-                raise BundleUnsafeError(source, f"{name} must have at most {MAX_GRAPH_BYTES} bytes")
             copy(name, target / name)
-            if (came := (target / name).stat().st_size) != size:
-                raise OSError(errno.EIO, f"{name} has {size} bytes, {came} arrived", source)
+            _require_size(target / name, size, source)
         hidden.rename(place.parent.parent)
     except OSError:
         if not place.exists():  # another process with this cache was faster
@@ -72,6 +71,11 @@ def copied_version(
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return place
+
+
+def _require_size(file: Path, size: int, source: str) -> None:
+    if (came := file.stat().st_size) != size:
+        raise OSError(errno.EIO, f"{file.name} has {size} bytes, {came} arrived", source)
 
 
 def _is_whole(place: Path) -> bool:

@@ -54,6 +54,10 @@ def step_file(path: Path, *, overwrite: bool) -> None:
         out().print(Text(f"nothing to do: {config.output} has all {len(plan.parts):,} parts of this step"))
         return
     text = f"wrote {outcome.made:,} of {len(plan.parts):,} parts to {config.output}: {outcome.rows:,} rows"
+    for name, cells in manifest.get("unseen", {}).items():
+        warn(f"{name}: {cells:,} cells held values that the model never saw, and counted as missing")
+    if not outcome.rows:
+        warn("no row is left: all are above max_percentile")
     auc = manifest["figures"]["detection_auc"]
     judged = "" if auc is None else f"; detection AUC of synthetic rows {auc:.3f}"
     out().print(Text(f"{text}, {manifest['synthetic_rows']:,} of them synthetic{judged}"))

@@ -28,7 +28,7 @@ _DELIMITERS = ",;\t|"
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 50
 _BLOCK_BYTES = 1 << 24
-_PIECE_BYTES = 1 << 22
+_PIECE_BYTES = 1 << 20  # of which Arrow reads 32 ahead
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 _UTF8_REMEDY = "Save the file as UTF-8"
@@ -231,8 +231,28 @@ def _explained(path: Path, delimiter: str, names: list[str]) -> Iterator[None]:
 
 
 def _streamed(path: Path, names: list[str], parse: pacsv.ParseOptions) -> Iterator[pa.RecordBatch]:
+    """Yield all rows as text; in larger pieces from a row on that is larger than a piece."""
+    done, size = 0, _PIECE_BYTES
+    while True:
+        first = 0
+        try:
+            for batch in _pieces(path, names, parse, size):
+                rows = batch.slice(min(batch.num_rows, max(0, done - first)))
+                first += batch.num_rows
+                done += rows.num_rows
+                if rows.num_rows:
+                    yield rows
+        except pa.ArrowInvalid as exc:
+            if "straddling" not in str(exc) or size >= _BLOCK_BYTES:
+                raise
+            size = _BLOCK_BYTES
+        else:
+            return
+
+
+def _pieces(path: Path, names: list[str], parse: pacsv.ParseOptions, size: int) -> Iterator[pa.RecordBatch]:
     """Yield all rows as text, by one thread, which knows a row's number."""
-    read = pacsv.ReadOptions(column_names=names, block_size=_PIECE_BYTES, use_threads=False)
+    read = pacsv.ReadOptions(column_names=names, block_size=size, use_threads=False)
     source = pa.OSFile(str(path))
     with pa.CompressedInputStream(source, "gzip") if _is_zipped(path) else source as stream:
         yield from pacsv.open_csv(stream, read, parse, _convert_options(names))

@@ -115,7 +115,7 @@ class Score:
 
 
 def receipt_of(model: Model, operation: Operation) -> Receipt:
-    """Return what was made and by which model; of how many rows, nobody knows beforehand: 0."""
+    """Return what was made and by which model; of how many rows is left out: nobody knows it beforehand."""
     return Receipt(model.name, model.version, model.digest, operation.name)
 
 

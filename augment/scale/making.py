@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from augment.sources.source import open_source
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from augment.scale.inputs import Reader
     from augment.scale.parts import Part, SyntheticPart
@@ -46,6 +46,7 @@ class Made:
         size: Of its file, in bytes.
         sha256: Of its file, in hex.
         was_there: Whether an earlier run made it.
+        unseen: By column, cells with values that the model never saw.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Made:
     size: int
     sha256: str
     was_there: bool = False
+    unseen: Mapping[str, int] = field(default_factory=dict)
 
 
 class Maker:
@@ -90,7 +92,8 @@ class Maker:
         if data is None:
             data = parquet_bytes(self.table(part))
             self._store.write(part.name, data)
-        return Made(number, self._rows(part, data), len(data), hashlib.sha256(data).hexdigest(), there)
+        rows, unseen = self._told(part, data)
+        return Made(number, rows, len(data), hashlib.sha256(data).hexdigest(), there, unseen)
 
     def place(self, number: int) -> str:
         """Return where a part's rows are from, for messages."""
@@ -165,7 +168,8 @@ class Maker:
         if records.kept is not None:
             table = table.filter(records.kept)
         stamped = receipt.on(schema)
-        step = json.dumps({"identity": self._identity, "part": part.number})
+        told = {"identity": self._identity, "part": part.number}
+        step = json.dumps({**told, "unseen": records.unseen} if records.unseen else told)
         return table.replace_schema_metadata({**(stamped.metadata or {}), STEP_KEY: step})
 
     def _provenance(self, part: Part) -> dict[str, pa.Array]:
@@ -178,8 +182,8 @@ class Maker:
             "_row": pa.array(range(part.first_row, part.first_row + part.rows), pa.int64()),
         }
 
-    def _rows(self, part: Part, data: bytes) -> int:
-        """Return how many rows a part's file has, if it is of this very run."""
+    def _told(self, part: Part, data: bytes) -> tuple[int, dict[str, int]]:
+        """Return how many rows a part's file has, and how many unseen cells, if it is of this very run."""
         try:
             metadata = pq.read_metadata(pa.BufferReader(data))
             told = json.loads((metadata.metadata or {}).get(STEP_KEY, b"{}"))
@@ -191,7 +195,7 @@ class Maker:
             raise StepError(
                 f"{part.name} must be of this run, got one of another. Run again with --overwrite"
             )
-        return int(metadata.num_rows)
+        return int(metadata.num_rows), told.get("unseen", {})
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from augment.data.csv_declared import parse_texts
-from augment.data.schema import ArrayColumn
+from augment.data.schema import ArrayColumn, DatetimeColumn
 from augment.errors import DataFileError
 from augment.scale.places import is_glob
 
@@ -83,6 +83,8 @@ def _typed(name: str, text: str | None, schema: Schema) -> pa.Scalar:
     if column is None or isinstance(column, ArrayColumn):
         return texts[0]
     value = parse_texts(texts, column)[0]
+    if isinstance(column, DatetimeColumn) and not value.is_valid:  # writers name days as ISO 8601 has them
+        value = parse_texts(texts, column.model_copy(update={"format": ""}))[0]
     if text is not None and not value.is_valid:
         rule = f"must be {column.kind} ({column.storage}) in the name of its directory"
         raise DataFileError.of(f"columns.{name}", rule, text, "Rename the directory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,10 +14,10 @@ from augment.scale.config import Augment, Denoise, Encode, Impute, Score
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from augment.scale.config import Operation
-    from augment.sources.source import Asked, Denoised, Generated, Latents, Scores
+    from augment.sources.source import Asked, Denoised, Generated, Latents, Scores, Unseen
 
 __all__ = ["Answers", "Records", "applied", "generated", "require_digest"]
 
@@ -49,12 +50,24 @@ class Records:
         kept: Which rows stay, booleans; None: all. They are dropped in the end: what becomes of a row must
             not depend on how many before it went.
         taken: Names of columns that stand beside them, which no appended one may have.
+        unseen: By column, how many cells hold values that the model never saw: they count as missing.
     """
 
     table: pa.Table
     extras: dict[str, pa.ChunkedArray] = field(default_factory=dict)
     kept: pa.ChunkedArray | None = None
     taken: tuple[str, ...] = ()
+    unseen: Mapping[str, int] = field(default_factory=dict)
+
+    def noted(self, values: Iterable[Unseen]) -> Records:
+        """Return the records with a count of cells that an operation read as missing.
+
+        The first operation tells of all; those after it tell of the same cells once more, if they are there.
+        """
+        cells: Counter[str] = Counter()
+        for value in values:
+            cells[value.column] += value.cells
+        return self if self.unseen else replace(self, unseen=dict(sorted(cells.items())))
 
     def appended(self, table: pa.Table) -> Records:
         """Return the records with more columns, with underscores before names that are taken."""
@@ -106,15 +119,16 @@ def applied(
                     first_row=first_row,
                 )
                 require_digest(made.records, digest)
-                records = replace(records, table=made.records)
+                records = replace(records.noted(made.unseen), table=made.records)
             case Encode():
-                latent = source.encode(records.table).latent
-                require_digest(latent, digest)
-                records = records.appended(latent)
+                told = source.encode(records.table)
+                require_digest(told.latent, digest)
+                records = records.noted(told.unseen).appended(told.latent)
             case Score():
-                scores = source.score(records.table).scores
-                require_digest(scores, digest)
-                records = replace(records.appended(scores), kept=_kept(scores, operation))
+                answer = source.score(records.table)
+                require_digest(answer.scores, digest)
+                kept = _kept(answer.scores, operation)
+                records = replace(records.noted(answer.unseen).appended(answer.scores), kept=kept)
             case Augment():
                 continue
     return records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -71,7 +72,8 @@ def copied_bundle(url: str) -> Path:
     with _asking(url):
         data = _manifest(system, root, url)
         sizes = {file: info.bytes for file, info in manifest_of(data, url).files.items()}
-        place = _cache() / digest_of(data)[:32] / name / version
+        key = hashlib.sha256(f"{name}/{version} {digest_of(data)}".encode()).hexdigest()[:32]
+        place = _cache() / key / name / version
 
         def copy(file: str, target: Path) -> None:
             if file == MANIFEST_FILE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from augment.errors import (
 )
 from augment.runtime import Model
 from augment.scale.addresses import ROW_COLUMN, placed, row_numbers, with_rows
-from augment.scale.applying import Denoise, Encode, Operation, Score, applied, fit
+from augment.scale.applying import Denoise, Encode, Operation, Score, applied, fit, receipt_of
 from augment.scale.generating import Generation
 from augment.scale.shipping import Placed, model_from, source_of
 from augment_proto.receipt import Receipt
@@ -222,3 +223,10 @@ def test_errors_come_from_other_processes_as_they_are(error: AugmentError) -> No
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert vars(found) == vars(error)
+
+
+def test_receipts_tell_no_number_of_rows_that_nobody_knows(model: Model) -> None:
+    """Of a data set whose rows come later: the count is left out, and read as not told."""
+    receipt = receipt_of(model, Encode())
+    assert "rows" not in json.loads(receipt.to_json())
+    assert Receipt.of(receipt.on(pa.schema([]))) == receipt
