@@ -38,7 +38,7 @@ from augment.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bundle", "Contents", "open_bundle", "read_contents", "read_weights"]
+__all__ = ["Bundle", "Contents", "manifest_of", "open_bundle", "read_contents", "read_weights"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def read_contents(path: Path) -> Contents:
     """Return the verified contents of a directory, whatever the directory is called."""
     with opened_directory(path) as descriptor:
         raw = read_entry(descriptor, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
-        manifest = _manifest_of(raw, path)
+        manifest = manifest_of(raw, path)
         found = entries_of(descriptor, path)
         _check_names(found, manifest, path)
         signature = None
@@ -150,8 +150,13 @@ def read_weights(bundle: Bundle) -> bytes:
         return _checked_file(descriptor, bundle.path, bundle.manifest.weights, bundle.manifest)
 
 
-def _manifest_of(raw: bytes, path: Path) -> Manifest:
-    """Return the manifest; its format version is looked at before anything else in it."""
+def manifest_of(raw: bytes, path: Path | str) -> Manifest:
+    """Return the manifest; its format version is looked at before anything else in it.
+
+    Raises:
+        BundleVersionError: Its format is another one than this library reads.
+        BundleCorruptError: It is none.
+    """
     parsed = _parsed_json(raw, path)
     version = parsed.get("format_version")
     if type(version) is not int or version < 1:
@@ -178,7 +183,7 @@ def _manifest_of(raw: bytes, path: Path) -> Manifest:
     return manifest
 
 
-def _parsed_json(raw: bytes, path: Path) -> dict[str, Any]:
+def _parsed_json(raw: bytes, path: Path | str) -> dict[str, Any]:
     """Return the JSON object in `raw`."""
     try:
         parsed = json.loads(raw.decode("utf-8"))

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from augment.cli.console import warn
+from augment.cli.stops import StoppedAtOnce
 from augment.training import Watcher
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ __all__ = ["Interruptible", "StoppedAtOnce"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SAID = "stopping: the best so far is exported, what is still to do is left out; again: at once"
-
-
-class StoppedAtOnce(KeyboardInterrupt):
-    """A signal that ends everything now.
-
-    Attributes:
-        signal: Which.
-    """
-
-    def __init__(self, message: str, number: signal.Signals) -> None:
-        super().__init__(message)
-        self.signal = number
 
 
 class Interruptible(Watcher):

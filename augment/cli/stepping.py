@@ -9,6 +9,7 @@ from rich.text import Text
 
 from augment.cli.console import out, say, warn
 from augment.cli.progress_rows import rows_bar
+from augment.cli.stops import stopping
 from augment.scale.config import load_step
 from augment.scale.gates import check_drift
 from augment.scale.run import plan_step, run_step
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_plan", "step_file"]
 
+_STOPPED = "interrupted; what is made so far is kept, and the same command goes on"
 _SHOWN = 5
 _FAR = 3.0  # times what chance makes of two samples
 
@@ -45,13 +47,17 @@ def show_plan(path: Path) -> None:
 def step_file(path: Path, *, overwrite: bool) -> None:
     """Do a step, and tell what came of it."""
     config = load_step(path)
-    with _View() as view:
+    with stopping(_STOPPED), _View() as view:
         outcome = run_step(config, overwrite=overwrite, watcher=view)
     plan, manifest = outcome.plan, outcome.manifest
     if not outcome.made and not view.began:
         out().print(Text(f"nothing to do: {config.output} has all {len(plan.parts):,} parts of this step"))
         return
     text = f"wrote {outcome.made:,} of {len(plan.parts):,} parts to {config.output}: {outcome.rows:,} rows"
+    for name, cells in manifest.get("unseen", {}).items():
+        warn(f"{name}: {cells:,} cells held values that the model never saw, and counted as missing")
+    if not outcome.rows:
+        warn("no row is left: all are above max_percentile")
     auc = manifest["figures"]["detection_auc"]
     judged = "" if auc is None else f"; detection AUC of synthetic rows {auc:.3f}"
     out().print(Text(f"{text}, {manifest['synthetic_rows']:,} of them synthetic{judged}"))

@@ -7,8 +7,10 @@ import gzip
 import io
 import shutil
 import zlib
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import deque
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
@@ -17,14 +19,16 @@ import pyarrow.csv as pacsv
 from augment.errors import DataFileError, InvalidInputError, Violation, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["CsvText", "read_csv_text", "sniff_delimiter"]
+__all__ = ["CsvText", "csv_pieces", "read_csv_text", "require_whole", "sniff_delimiter"]
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 50
 _BLOCK_BYTES = 1 << 24
+_PIECE_BYTES = 1 << 20  # of which Arrow reads 32 ahead
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 _UTF8_REMEDY = "Save the file as UTF-8"
@@ -44,6 +48,11 @@ class CsvText:
     columns: tuple[pa.ChunkedArray, ...]
     delimiter: str
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.columns[0])
+
 
 def read_csv_text(path: Path) -> CsvText:
     """Read a CSV file, gzipped or not, with every cell as text.
@@ -51,6 +60,47 @@ def read_csv_text(path: Path) -> CsvText:
     Raises:
         DataFileError: The file is empty, not UTF-8, not a whole gzip file, or ragged.
     """
+    delimiter, width = _form(path)
+    return _text_of(_parse(path, delimiter, width), delimiter)
+
+
+def csv_pieces(path: Path) -> Iterator[CsvText]:
+    """Yield the same cells in pieces of some MiB of the file: in constant memory, however large it is.
+
+    The first piece may have no rows: it tells the names. That a gzipped file is whole, `require_whole` says.
+
+    Raises:
+        DataFileError: The file is empty, not UTF-8, ragged, or a row of it is larger than a piece.
+    """
+    delimiter, width = _form(path)
+    names = [str(index) for index in range(width)]
+    with _explained(path, delimiter, names):
+        tables = (
+            pa.Table.from_batches([batch]) for batch in _streamed(path, names, _parse_options(delimiter))
+        )
+        for table in islice(tables, 1):
+            head = _text_of(table, delimiter)
+            yield head
+            yield from (replace(head, columns=tuple(more.columns)) for more in tables)
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a gzipped file that was cut short, in constant memory; others are passed over.
+
+    Raises:
+        DataFileError: It is not whole.
+    """
+    if _is_zipped(path):
+        try:
+            with _open(path) as stream:
+                while stream.read(_PIECE_BYTES):
+                    pass
+        except _UNREADABLE as exc:
+            raise _unreadable(path, exc) from exc
+
+
+def _form(path: Path) -> tuple[str, int]:
+    """Return the delimiter, and how many columns there are."""
     sample = _sample(path)
     delimiter = sniff_delimiter(sample)
     header = next(iter(_first_rows(sample, delimiter)), [])
@@ -62,7 +112,11 @@ def read_csv_text(path: Path) -> CsvText:
             "Write a header row",
             context=str(path),
         )
-    table = _parse(path, delimiter, len(header))
+    return delimiter, len(header)
+
+
+def _text_of(table: pa.Table, delimiter: str) -> CsvText:
+    """Return cells whose first row is the header."""
     names = tuple(str(column[0]).strip() for column in table.columns)
     return CsvText(names, tuple(table.slice(1).columns), delimiter)
 
@@ -152,8 +206,20 @@ def _sample(path: Path) -> str:
 
 def _parse(path: Path, delimiter: str, width: int) -> pa.Table:
     names = [str(index) for index in range(width)]
+    with _explained(path, delimiter, names), _native(path) as stream:
+        return pacsv.read_csv(
+            stream,
+            read_options=pacsv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES),
+            parse_options=_parse_options(delimiter),
+            convert_options=_convert_options(names),
+        )
+
+
+@contextmanager
+def _explained(path: Path, delimiter: str, names: list[str]) -> Iterator[None]:
+    """Turn what Arrow says of a file that it cannot read into an error that says where."""
     try:
-        return _read(path, names, pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True))
+        yield
     except pa.ArrowInvalid as exc:
         if "UTF8" in str(exc):
             raise DataFileError.of(
@@ -164,14 +230,42 @@ def _parse(path: Path, delimiter: str, width: int) -> pa.Table:
         raise _unreadable(path, exc) from exc
 
 
-def _read(path: Path, names: list[str], parse: pacsv.ParseOptions, *, threads: bool = True) -> pa.Table:
-    with _native(path) as stream:
-        return pacsv.read_csv(
-            stream,
-            read_options=pacsv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES, use_threads=threads),
-            parse_options=parse,
-            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-        )
+def _streamed(path: Path, names: list[str], parse: pacsv.ParseOptions) -> Iterator[pa.RecordBatch]:
+    """Yield all rows as text; in larger pieces from a row on that is larger than a piece."""
+    done, size = 0, _PIECE_BYTES
+    while True:
+        first = 0
+        try:
+            for batch in _pieces(path, names, parse, size):
+                rows = batch.slice(min(batch.num_rows, max(0, done - first)))
+                first += batch.num_rows
+                done += rows.num_rows
+                if rows.num_rows:
+                    yield rows
+        except pa.ArrowInvalid as exc:
+            if "straddling" not in str(exc) or size >= _BLOCK_BYTES:
+                raise
+            size = _BLOCK_BYTES
+        else:
+            return
+
+
+def _pieces(path: Path, names: list[str], parse: pacsv.ParseOptions, size: int) -> Iterator[pa.RecordBatch]:
+    """Yield all rows as text, by one thread, which knows a row's number."""
+    read = pacsv.ReadOptions(column_names=names, block_size=size, use_threads=False)
+    source = pa.OSFile(str(path))
+    with pa.CompressedInputStream(source, "gzip") if _is_zipped(path) else source as stream:
+        yield from pacsv.open_csv(stream, read, parse, _convert_options(names))
+
+
+def _parse_options(
+    delimiter: str, invalid: Callable[[pacsv.InvalidRow], str] | None = None
+) -> pacsv.ParseOptions:
+    return pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid)
+
+
+def _convert_options(names: list[str]) -> pacsv.ConvertOptions:
+    return pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
 
 
 def _ragged(path: Path, delimiter: str, names: list[str]) -> InvalidInputError | None:
@@ -182,9 +276,8 @@ def _ragged(path: Path, delimiter: str, names: list[str]) -> InvalidInputError |
         found.append(row)
         return "error"
 
-    parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
     with suppress(pa.ArrowInvalid):
-        _read(path, names, parse, threads=False)
+        deque(_streamed(path, names, _parse_options(delimiter, note)), maxlen=0)
     if not found:
         return None
     row = found[0]

@@ -222,11 +222,11 @@ def _is_extension(column: pa.ChunkedArray) -> bool:
 
 
 @contextmanager
-def in_part(part: Part, before: int) -> Iterator[None]:
+def in_part(part: Part | str, before: int) -> Iterator[None]:
     """Name the part, and its own row numbers, in errors about one of its batches.
 
     Args:
-        part: The part.
+        part: The part, or a file's path or URL.
         before: How many of its rows came before the batch.
     """
     try:
@@ -235,7 +235,7 @@ def in_part(part: Part, before: int) -> Iterator[None]:
         if exc.context:
             raise
         moved = [replace(one, field=_moved(one.field, before)) for one in exc.violations]
-        raise type(exc)(*moved, context=str(part.path)) from exc
+        raise type(exc)(*moved, context=part if isinstance(part, str) else str(part.path)) from exc
 
 
 def _moved(field: str, before: int) -> str:

@@ -20,11 +20,12 @@ from augment.data.parquet_parts import ParquetParts
 from augment.errors import DataFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from augment.data.schema import Schema
+    from augment.data.csv_text import CsvText
+    from augment.data.schema import Column, Schema
 
-__all__ = ["DEFAULT_MISSING", "is_parquet", "read_table"]
+__all__ = ["DEFAULT_MISSING", "is_csv", "is_parquet", "read_table", "typed_csv"]
 
 DEFAULT_MISSING = (
     "",
@@ -91,10 +92,20 @@ def is_parquet(path: Path) -> bool:
     return path.suffix == ".parquet" or _magic(path).startswith(b"PAR1")
 
 
+def is_csv(path: Path, magic: bytes) -> bool:
+    """Return whether a file is read as CSV, by its name and its first 8 bytes.
+
+    Raises:
+        DataFileError: It is in no known format, or not in the one that its name says.
+    """
+    return _file_reader(path, magic) is _read_csv
+
+
 def _reader(path: Path) -> Callable[[Path, Sequence[str], Schema | None], pa.Table]:
-    if path.is_dir():
-        return _read_directory
-    magic = _magic(path)
+    return _read_directory if path.is_dir() else _file_reader(path, _magic(path))
+
+
+def _file_reader(path: Path, magic: bytes) -> Callable[[Path, Sequence[str], Schema | None], pa.Table]:
     if (arrays := _array_reader(path, magic)) is not None:
         return lambda path, _missing, _schema: arrays(path)
     for start, what in _REFUSED.items():
@@ -178,6 +189,33 @@ def _read_csv(path: Path, missing: Sequence[str], schema: Schema | None) -> pa.T
             typed.append(declared_column(cells, declared, context=str(path)))
     fields = [_field(name, column) for name, column in zip(text.names, typed, strict=True)]
     return pa.Table.from_arrays([column.values for column in typed], schema=pa.schema(fields))
+
+
+def typed_csv(text: CsvText, schema: Schema, *, drop: Collection[str] = ()) -> pa.Table:
+    """Return a piece of a CSV file, each column as `read_table` with a schema reads it.
+
+    Columns that the schema does not know stay text: what they are only the whole file could tell.
+
+    Args:
+        text: Some rows.
+        schema: How to read them.
+        drop: Columns to leave out, unread.
+
+    Raises:
+        DataFileError: Names are empty or doubled; or a cell is not what its column is declared to be, whose
+            row is counted in the piece.
+    """
+    kept = [(name, cells) for name, cells in zip(text.names, text.columns, strict=True) if name not in drop]
+    check_names([name for name, _ in kept], error=DataFileError)
+    columns = {}
+    for name, cells in kept:
+        declared = schema.column(name)
+        columns[name] = cells if declared is None else _declared(name, cells, declared)
+    return clean_table(pa.table(columns), error=DataFileError)
+
+
+def _declared(name: str, column: pa.ChunkedArray, declared: Column) -> pa.Array:
+    return declared_column(cells_of(name, column, DEFAULT_MISSING), declared, context="").values
 
 
 def _field(name: str, column: TypedColumn) -> pa.Field:

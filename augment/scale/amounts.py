@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from augment.data import OneOf
+from augment.data import OneOf, conform
 from augment.data.conditions import text_of
+from augment.data.parquet_parts import in_part
 from augment.data.shares import MAX_CLASSES
 from augment.errors import ColumnNotFoundError, RequestError
 from augment.scale.operations import Augment
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from augment.data import Schema
     from augment.scale.inputs import InputFile, Reader
     from augment.scale.operations import Operation
 
@@ -90,9 +93,13 @@ def class_counts(column: str, files: Iterable[InputFile], reader: Reader) -> dic
     """
     counts: Counter[str] = Counter()
     for file in files:
+        names = [name for name in reader.names(file) if name not in reader.drop]
+        if column not in names:
+            raise ColumnNotFoundError(column, tuple(names), context=file.path)
         for start in range(0, file.rows, _AT_ONCE):
-            table = reader.read(file, start, min(_AT_ONCE, file.rows - start))
-            counts.update(_counted(table, column, file.path))
+            table = reader.read(file, start, min(_AT_ONCE, file.rows - start), only=column)
+            with in_part(file.path, start):
+                counts.update(_counted(table, column, reader.schema))
             if len(counts) > MAX_CLASSES:
                 rule = f"must name a column of at most {MAX_CLASSES} values"
                 raise RequestError.of("augment.balance", rule, column)
@@ -105,7 +112,8 @@ def _added(operation: Augment, rows: int, place: int) -> int | None:
     """Return how many rows are added; None: as many as balance needs."""
     if operation.rows is None and operation.factor is None:
         return None
-    asked = operation.rows if operation.factor is None else math.ceil(operation.factor * rows)
+    factor = None if operation.factor is None else Fraction(repr(operation.factor))  # 1.1 of 50 is 55
+    asked = operation.rows if factor is None else math.ceil(factor * rows)
     assert asked is not None  # noqa: S101 - one of the two is there
     if asked < rows:
         rule = f"must be at least the {rows} rows there are before it"
@@ -124,8 +132,8 @@ def _by_class(
     return [((*operation.conditions, OneOf(column, (each,)).text), count) for each, count in more.items()]
 
 
-def _counted(table: pa.Table, column: str, path: str) -> dict[str, int]:
-    if column not in table.column_names:
-        raise ColumnNotFoundError(column, tuple(table.column_names), context=path)
-    pairs = table[column].drop_null().value_counts()
+def _counted(table: pa.Table, column: str, schema: Schema) -> dict[str, int]:
+    """Return how often each value is there, told as the model has it: 1 and 1.0 are one class of integers."""
+    one = schema.model_copy(update={"columns": (schema.column(column),)})
+    pairs = conform(table.select([column]), one, partial=True)[column].drop_null().value_counts()
     return {text_of(pair["values"].as_py()): pair["counts"].as_py() for pair in pairs}

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from augment.broken_settings import violations_of
 from augment.errors import RequestError
 from augment.scale.operations import Augment, Operation, Settings
+from augment.urls import local_path
 
 __all__ = ["EngineName", "StepConfig", "load_step"]
 
@@ -25,8 +26,8 @@ class StepConfig(Settings):
         input: A file, directory or glob of Parquet, CSV or Arrow, or several; None: rows are made from
             nothing.
         drop: Columns of the input that are left out.
-        model: A bundle's directory, or a model's name.
-        models: The directory of bundles, where `model` is a name.
+        model: A bundle's directory `<name>/<version>` or its URL, or a model's name.
+        models: The directory of bundles or its URL, where `model` is a name.
         version: The model's version; None: the newest.
         server: `host:port` of who runs the model, several with commas between; for the engine `server`.
         operations: What is done, in this order.
@@ -58,10 +59,22 @@ class StepConfig(Settings):
     max_drift: float | None = Field(default=None, ge=0, le=1)
     max_detection_auc: float | None = Field(default=None, ge=0.5, le=1)
 
-    @field_validator("input", mode="before")
+    @field_validator("input", "drop", mode="before")
     @classmethod
     def _one_is_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("input", "model", "models", "output")
+    @classmethod
+    def _is_here(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple):
+            return tuple(local_path(each) for each in value)
+        return None if value is None else local_path(value)
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether some place is in its memory, which no other process sees."""
+        return any(place.startswith("memory:") for place in (*(self.input or ()), self.model, self.output))
 
     @model_validator(mode="after")
     def _fits_together(self) -> StepConfig:

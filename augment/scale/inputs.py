@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from augment.data import read_table
+from augment.data.parquet_parts import in_part
+from augment.data.reading import is_csv
 from augment.errors import DataFileError
-from augment.scale.places import copied, files_at, fingerprint, opened
+from augment.scale.partitions import Partition, partition_of, with_partition
+from augment.scale.places import copied, files_at, fingerprint, opened, reading
+from augment.scale.stretches import ArrowStretches, parquet_names, parquet_rows, parquet_stretch
+from augment.scale.walks import arrow_walk, csv_walk
+from augment.urls import inner_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Sequence
+
+    import pyarrow as pa
 
     from augment.data import Schema
 
-__all__ = ["InputFile", "Reader", "find_inputs"]
+__all__ = ["Form", "InputFile", "Reader", "find_inputs"]
 
-_MAGIC = b"PAR1"
-_BATCH_ROWS = 16_384
-_READ_BYTES = 2**20
-_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+Form = Literal["parquet", "arrow", "arrow stream", "csv", "arrays"]
+_MAGIC: dict[bytes, Form] = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow stream"}
+_MAGIC_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -38,62 +39,130 @@ class InputFile:
         rows: How many it has.
         first_row: The number of its first row among those of all files.
         fingerprint: Changes when its content does.
-        is_parquet: Whether a stretch of its rows can be read alone; else it is read as a whole.
-        partition: Columns and values that its directories name, as in `year=2024/`; None: missing.
+        form: How it is read.
+        partition: Columns and values that its directories name, as in `year=2024/`.
     """
 
     path: str
     rows: int
     first_row: int
     fingerprint: str
-    is_parquet: bool
-    partition: tuple[tuple[str, str | int | None], ...] = ()
+    form: Form
+    partition: Partition = ()
+
+
+class _Rows(Protocol):
+    """A file that is read from time and again."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of all its columns, those to be dropped too."""
+
+    def count(self) -> int:
+        """Return how many rows it has."""
+
+    def read(self, start: int, rows: int) -> pa.Table:
+        """Return rows from `start` on; fewer where the file ends."""
+
+    def close(self) -> None:
+        """Let go of what is kept."""
 
 
 class Reader:
-    """Reads stretches of rows; keeps the last file that had to be read as a whole.
+    """Reads stretches of rows, in their order at best; keeps of the last file where it was.
 
     Args:
-        schema: How text files write the model's columns.
+        schema: The model's columns: how text files and directories write them.
         drop: Columns to leave out.
+
+    Attributes:
+        schema: The model's columns.
+        drop: Columns that are left out.
     """
 
     def __init__(self, schema: Schema, drop: Sequence[str]) -> None:
-        self._schema = schema
-        self._drop = frozenset(drop)
-        self._whole: tuple[str, pa.Table] | None = None
+        self.schema = schema
+        self.drop = frozenset(drop)
+        self._last: tuple[str, _Rows] | None = None
 
-    def read(self, file: InputFile, start: int, rows: int) -> pa.Table:
+    def read(self, file: InputFile, start: int, rows: int, *, only: str | None = None) -> pa.Table:
         """Return rows `start` to `start + rows` of a file.
 
+        Args:
+            file: The file.
+            start: The first row.
+            rows: How many.
+            only: The one column that is wanted; others may be there. None: all.
+
         Raises:
-            DataFileError: It cannot be read, or has fewer rows than before.
+            DataFileError: It cannot be read, or has fewer rows than before; or its directories say otherwise.
         """
-        table = _stretch(file, start, rows) if file.is_parquet else self._read(file.path).slice(start, rows)
+        if file.form == "parquet":
+            table = parquet_stretch(file.path, start, rows, self.drop, only=only)
+        else:
+            table = self._rows(file.path, file.form).read(start, rows)
         if table.num_rows != rows:
             rule = f"must have its {file.rows} rows for as long as the step runs"
             raise DataFileError.of("file", rule, start + table.num_rows, context=file.path)
-        for name, value in file.partition:
-            if name not in table.column_names:
-                table = table.append_column(name, pa.array([value] * rows))
-        return table.drop_columns([name for name in table.column_names if name in self._drop])
+        named = tuple((name, value) for name, value in file.partition if name not in self.drop)
+        with in_part(file.path, start):
+            return with_partition(table, named, self.schema)
 
-    def count(self, path: str) -> tuple[int, bool]:
-        """Return how many rows a file has, and whether it is Parquet.
+    def names(self, file: InputFile) -> tuple[str, ...]:
+        """Return the names of a file's columns, those to be dropped and those of its directories too.
+
+        Raises:
+            DataFileError: It is damaged.
+        """
+        is_parquet = file.form == "parquet"
+        own = parquet_names(file.path) if is_parquet else self._rows(file.path, file.form).names
+        return tuple(dict.fromkeys([*own, *(name for name, _ in file.partition)]))
+
+    def count(self, path: str) -> tuple[int, Form]:
+        """Return how many rows a file has, and how it is read.
 
         Raises:
             DataFileError: It is damaged, or in no known format.
         """
-        if _is_parquet(path):
-            with _reading_parquet(path), opened(path) as source, pq.ParquetFile(source) as file:
-                return int(file.metadata.num_rows), True
-        return self._read(path).num_rows, False
+        form = _form_of(path)
+        return parquet_rows(path) if form == "parquet" else self._rows(path, form).count(), form
 
-    def _read(self, path: str) -> pa.Table:
-        if self._whole is None or self._whole[0] != path:
-            with copied(path) as here:
-                self._whole = (path, read_table(here, schema=self._schema))
-        return self._whole[1]
+    def _rows(self, path: str, form: Form) -> _Rows:
+        if self._last is None or self._last[0] != path:
+            if self._last is not None:
+                self._last[1].close()
+            self._last = (path, self._opened(path, form))
+        return self._last[1]
+
+    def _opened(self, path: str, form: Form) -> _Rows:
+        match form:
+            case "csv":
+                return csv_walk(path, self.schema, self.drop)
+            case "arrow stream":
+                return arrow_walk(path, self.drop)
+            case "arrow":
+                return ArrowStretches(path, self.drop)
+            case _:
+                return _Whole(path, self.drop)
+
+
+class _Whole:
+    """A file of arrays, which is held as a whole."""
+
+    def __init__(self, path: str, drop: Collection[str]) -> None:
+        with copied(path) as here:
+            table = read_table(here)
+        self.names = tuple(table.column_names)
+        self._table = table.drop_columns([name for name in table.column_names if name in drop])
+
+    def count(self) -> int:
+        return int(self._table.num_rows)
+
+    def read(self, start: int, rows: int) -> pa.Table:
+        return self._table.slice(start, rows)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def find_inputs(paths: Sequence[str], reader: Reader) -> tuple[InputFile, ...]:
@@ -102,88 +171,34 @@ def find_inputs(paths: Sequence[str], reader: Reader) -> tuple[InputFile, ...]:
     Raises:
         DataFileError: There is none, or one is damaged.
     """
-    files: list[InputFile] = []
+    files: dict[str, InputFile] = {}
     rows = 0
-    for path in files_at(paths):
-        count, is_parquet = reader.count(path)
-        if count:
-            files.append(InputFile(path, count, rows, fingerprint(path), is_parquet, _partition_of(path)))
-        rows += count
-    if not files:
+    for given in paths:
+        for path in files_at([given]):
+            if path in files:
+                continue
+            count, form = reader.count(path)
+            partition = partition_of(inner_path(path), inner_path(given), reader.schema)
+            files[path] = InputFile(path, count, rows, fingerprint(path), form, partition)
+            rows += count
+    if not rows:
         raise DataFileError.of("input", "must have at least one row", 0, context=", ".join(paths))
-    return tuple(files)
+    return tuple(file for file in files.values() if file.rows)
 
 
-def _partition_of(path: str) -> tuple[tuple[str, str | int | None], ...]:
-    """Return what directories say, with whole numbers as numbers.
+def _form_of(path: str) -> Form:
+    """Return how a file is read, by its first bytes, and for text by its name.
 
-    >>> _partition_of("rows/year=2024/city=Bern/1.parquet")
-    (('year', 2024), ('city', 'Bern'))
+    Raises:
+        DataFileError: It cannot be read, is of no known format, or not of the one that its name says.
     """
-    found = (_PARTITION.fullmatch(part) for part in PurePosixPath(path).parts[:-1])
-    return tuple((match[1], _value_of(match[2])) for match in found if match)
-
-
-def _value_of(text: str) -> str | int | None:
-    if text == _NO_VALUE:
-        return None
-    return int(text) if re.fullmatch(r"0|-?[1-9]\d{0,17}", text) else text
-
-
-def _is_parquet(path: str) -> bool:
+    with reading(path), opened(path) as source:
+        if isinstance(source, str):
+            with open(source, "rb") as file:  # noqa: PTH123 - as for what is remote
+                magic = file.read(_MAGIC_BYTES)
+        else:
+            magic = source.read(_MAGIC_BYTES)
+    form = next((form for start, form in _MAGIC.items() if magic.startswith(start)), None)
     if path.lower().endswith((".parquet", ".pq")):
-        return True
-    with _reading_parquet(path), opened(path) as source:
-        if not isinstance(source, str):
-            return bool(source.read(len(_MAGIC)) == _MAGIC)
-        with open(source, "rb") as file:  # noqa: PTH123 - as for what is remote
-            return file.read(len(_MAGIC)) == _MAGIC
-
-
-def _stretch(file: InputFile, start: int, rows: int) -> pa.Table:
-    """Return rows of a Parquet file, of whose row groups only those are read that have some of them."""
-    end = start + rows
-    pieces: list[pa.RecordBatch] = []
-    with (
-        _reading_parquet(file.path),
-        opened(file.path) as source,
-        pq.ParquetFile(source, buffer_size=_READ_BYTES, pre_buffer=False) as parquet,
-    ):
-        for group, first, last in _groups(parquet.metadata):
-            if first < end and last > start:
-                pieces += _rows_of(parquet, group, max(start, first) - first, min(end, last) - first)
-        schema = parquet.schema_arrow
-    return pa.Table.from_batches(pieces, schema)
-
-
-def _groups(metadata: Any) -> Iterator[tuple[int, int, int]]:
-    """Yield each row group's number, first row, and the row after its last."""
-    first = 0
-    for group in range(metadata.num_row_groups):
-        last = first + metadata.row_group(group).num_rows
-        yield group, first, last
-        first = last
-
-
-def _rows_of(parquet: pq.ParquetFile, group: int, start: int, end: int) -> Iterator[pa.RecordBatch]:
-    """Yield rows `start` to `end` of a row group."""
-    row = 0
-    for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group]):
-        low, high = max(0, start - row), min(batch.num_rows, end - row)
-        if low < high:
-            yield batch.slice(low, high - low)
-        row += batch.num_rows
-        if row >= end:
-            return
-
-
-@contextmanager
-def _reading_parquet(path: str) -> Iterator[None]:
-    """Turn what a damaged file raises into an error that names it."""
-    try:
-        yield
-    except (FileNotFoundError, PermissionError) as exc:
-        raise DataFileError.of("file", "must be readable", str(exc), context=path) from exc
-    except (pa.ArrowException, OSError) as exc:
-        remedy = "A file that was cut short has no footer: write it again"
-        raise DataFileError.of("file", "must be whole Parquet", str(exc), remedy, context=path) from exc
+        return "parquet"  # which says what is wrong with it, if it is none
+    return form or ("csv" if is_csv(Path(path), magic) else "arrays")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["LocalEngine"]
 
 MAX_DEATHS = 3
+_REMEDY = "Where memory is short, set a smaller part_rows or fewer workers"
+_REMEDY_OF_SCRIPTS = "A script that runs a step needs `if __name__ == '__main__':`, or workers: 1"
 
 
 @dataclass
@@ -52,7 +56,7 @@ class LocalEngine:
             StepError: A part has ended three processes.
         """
         workers = min(self._workers, max(1, len(plan.parts)))
-        if workers == 1:
+        if workers == 1 or plan.config.is_of_this_process:
             with open_maker(plan) as maker:
                 yield from map(maker.make, numbers)
             return
@@ -112,9 +116,10 @@ class _Pool:
         self._deaths[number] = self._deaths.get(number, 0) + 1
         if self._deaths[number] == MAX_DEATHS:
             name = self._plan.parts[number].name
+            code = worker.process.exitcode
             raise StepError(
-                f"{name}: {MAX_DEATHS} processes died at it, the last with exit code "
-                f"{worker.process.exitcode}. Where memory is short, set a smaller part_rows or fewer workers"
+                f"{name}: {MAX_DEATHS} processes died at it, the last with exit code {code}. "
+                f"{_REMEDY if code < 0 else _REMEDY_OF_SCRIPTS}"
             )
         fresh = self._started()
         worker.process, worker.connection = fresh.process, fresh.connection
@@ -139,6 +144,7 @@ class _Pool:
 def _work(connection: Connection, plan: Plan, threads: int) -> None:
     """Make parts until there are no more, or the process that asks for them is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
+    threading.Thread(target=_end_with_parent, name="augment-parent", daemon=True).start()
     try:
         with open_maker(plan, threads=threads) as maker:
             while (number := connection.recv()) is not None:
@@ -147,3 +153,11 @@ def _work(connection: Connection, plan: Plan, threads: int) -> None:
         return
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is told where it can be
         connection.send(sendable(exc))
+
+
+def _end_with_parent() -> None:
+    """End in the middle of a part where the first process is gone: another run may have the output now."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - this is a worker
+    wait([parent.sentinel])
+    os._exit(1)

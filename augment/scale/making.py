@@ -6,15 +6,13 @@ import hashlib
 import json
 import pickle
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augment.data import conform
-from augment.data.parquet_parts import Part as FilePart
 from augment.data.parquet_parts import in_part
 from augment.errors import StepError
 from augment.scale.parts import RealPart
@@ -25,7 +23,7 @@ from augment.sources.source import open_source
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from augment.scale.inputs import Reader
     from augment.scale.parts import Part, SyntheticPart
@@ -49,6 +47,7 @@ class Made:
         size: Of its file, in bytes.
         sha256: Of its file, in hex.
         was_there: Whether an earlier run made it.
+        unseen: By column, cells with values that the model never saw.
     """
 
     number: int
@@ -56,6 +55,7 @@ class Made:
     size: int
     sha256: str
     was_there: bool = False
+    unseen: Mapping[str, int] = field(default_factory=dict)
 
 
 class Maker:
@@ -93,7 +93,8 @@ class Maker:
         if data is None:
             data = parquet_bytes(self.table(part))
             self._store.write(part.name, data)
-        return Made(number, self._rows(part, data), len(data), hashlib.sha256(data).hexdigest(), there)
+        rows, unseen = self._told(part, data)
+        return Made(number, rows, len(data), hashlib.sha256(data).hexdigest(), there, unseen)
 
     def place(self, number: int) -> str:
         """Return where a part's rows are from, for messages."""
@@ -109,7 +110,7 @@ class Maker:
     def _real(self, part: RealPart) -> pa.Table:
         file = self._plan.parts.files[part.file]
         given = self._reader.read(file, part.start, part.rows)
-        with in_part(FilePart(Path(file.path), file.rows, file.first_row), part.start):
+        with in_part(file.path, part.start):
             given, texts = self._split(given)
             records = self._applied(given, 0, part.first_row)
         return self._finished(part, records, texts, self._receipt(part))
@@ -118,7 +119,9 @@ class Maker:
         draw = self._plan.parts.draws[part.draw]
         table, receipt = generated(self._source, draw.request.part(part.first_row, part.rows))
         records = self._applied(table, draw.operation + 1, part.first_row)
-        return self._finished(part, records, {}, receipt)
+        later = self._names(draw.operation + 1)
+        done = replace(receipt, operation=", ".join([receipt.operation, *later]))
+        return self._finished(part, records, {}, done)
 
     def _split(self, given: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
         """Return the model's columns in its types, and the texts."""
@@ -130,12 +133,16 @@ class Maker:
     def _applied(self, table: pa.Table, since: int, first_row: int) -> Records:
         operations = self._plan.config.operations[since:]
         digest = self._plan.facts.digest
-        return applied(self._source, operations, table, digest=digest, first_row=first_row)
+        taken = self._plan.texts.names
+        return applied(self._source, operations, table, digest=digest, first_row=first_row, taken=taken)
+
+    def _names(self, since: int) -> list[str]:
+        """Return what is done to rows from an operation on."""
+        return [one.do for one in self._plan.config.operations[since:] if one.do != "augment"]
 
     def _receipt(self, part: RealPart) -> Receipt:
-        names = [one.do for one in self._plan.config.operations if one.do != "augment"]
         facts = self._plan.facts
-        operation = ", ".join(names) or "none"
+        operation = ", ".join(self._names(0)) or "none"
         return Receipt(facts.name, facts.version, facts.digest, operation, part.first_row, part.rows)
 
     def _finished(
@@ -155,7 +162,8 @@ class Maker:
         if records.kept is not None:
             table = table.filter(records.kept)
         stamped = receipt.on(schema)
-        step = json.dumps({"identity": self._identity, "part": part.number})
+        told = {"identity": self._identity, "part": part.number}
+        step = json.dumps({**told, "unseen": records.unseen} if records.unseen else told)
         return table.replace_schema_metadata({**(stamped.metadata or {}), STEP_KEY: step})
 
     def _provenance(self, part: Part) -> dict[str, pa.Array]:
@@ -168,8 +176,8 @@ class Maker:
             "_row": pa.array(range(part.first_row, part.first_row + part.rows), pa.int64()),
         }
 
-    def _rows(self, part: Part, data: bytes) -> int:
-        """Return how many rows a part's file has, if it is of this very run."""
+    def _told(self, part: Part, data: bytes) -> tuple[int, dict[str, int]]:
+        """Return how many rows a part's file has, and how many unseen cells, if it is of this very run."""
         try:
             metadata = pq.read_metadata(pa.BufferReader(data))
             told = json.loads((metadata.metadata or {}).get(STEP_KEY, b"{}"))
@@ -181,7 +189,7 @@ class Maker:
             raise StepError(
                 f"{part.name} must be of this run, got one of another. Run again with --overwrite"
             )
-        return int(metadata.num_rows)
+        return int(metadata.num_rows), told.get("unseen", {})
 
 
 @contextmanager

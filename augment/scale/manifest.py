@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,18 @@ class Ledger:
     def __init__(self, parts: int) -> None:
         kind = np.dtype([("rows", np.int64), ("bytes", np.int64), ("sha256", np.uint8, 32)])
         self._entries = np.zeros(parts, kind)
+        self._unseen: Counter[str] = Counter()
 
     def note(self, made: Made) -> None:
         """Take in a part."""
         entry = (made.rows, made.size, np.frombuffer(bytes.fromhex(made.sha256), np.uint8))
         self._entries[made.number] = entry
+        self._unseen.update(made.unseen)
+
+    @property
+    def unseen(self) -> dict[str, int]:
+        """By column, cells of given rows with values that the model never saw."""
+        return dict(sorted(self._unseen.items()))
 
     @property
     def rows(self) -> int:
@@ -83,6 +91,7 @@ def manifest_bytes(plan: Plan, ledger: Ledger, figures: Figures) -> bytes:
             "rows": ledger.rows,
             "given_rows": given,
             "synthetic_rows": ledger.rows - given,
+            "unseen": ledger.unseen,
             "figures": asdict(figures),
             "columns": {each.name: str(each.type) for each in plan.schema},
             "parts": ledger.listed(plan),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["Augment", "Denoise", "Encode", "Impute", "Operation", "Score", "Settings"]
 
@@ -68,6 +68,11 @@ class Augment(Settings):
     conditions: tuple[str, ...] = ()
     sampler: str | None = None
     steps: int | None = Field(default=None, ge=1)
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _one_is_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _says_how_many(self) -> Augment:

@@ -85,14 +85,20 @@ class Output:
         self.store.remove([RUN])
 
     def finished(self) -> dict[str, Any] | None:
-        """Return the manifest, if all is there; None where something is to be done."""
+        """Return the manifest, if all is there; None where something is to be done.
+
+        A part of another size is damaged: that is told where parts are looked through.
+        """
         data = self.store.read(MANIFEST)
         if data is None:
             return None
-        manifest: dict[str, Any] = json.loads(data)
-        there = set(self.parts())
-        whole = all(part["name"] in there for part in manifest["parts"])
-        return manifest if whole and manifest["identity"] == self._plan.identity else None
+        try:
+            manifest: dict[str, Any] = json.loads(data)
+            sizes = self.store.sizes()
+            whole = all(sizes.get(part["name"]) == part["bytes"] for part in manifest["parts"])
+            return manifest if whole and manifest["identity"] == self._plan.identity else None
+        except (ValueError, KeyError, TypeError):  # no manifest of ours any more: it is written anew
+            return None
 
     def _names(self) -> list[str]:
         """Return what lies there, if steps wrote all of it."""

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import DataFileError, RequestError
+from augment.errors import AugmentError, DataFileError
+from augment.urls import file_system, is_url, require_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["copied", "file_system", "files_at", "fingerprint", "is_url", "is_within", "opened"]
+__all__ = [
+    "copied",
+    "files_at",
+    "fingerprint",
+    "forget_listings",
+    "is_glob",
+    "is_within",
+    "opened",
+    "reading",
+]
 
 _SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
 
 
-def is_url(path: str) -> bool:
-    """Return whether it is one of fsspec's URLs, such as `s3://bucket/rows`, and no path here."""
-    return "://" in path
-
-
-def file_system(url: str, field: str = "input") -> tuple[Any, str]:
-    """Return the file system of a URL, and the path in it.
-
-    Args:
-        url: What fsspec calls the place.
-        field: The setting that named it.
-
-    Raises:
-        RequestError: No installed package reads such a URL.
-    """
-    try:
-        import fsspec  # noqa: PLC0415 - an extra, which local files do not need
-
-        system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as exc:
-        rule, remedy = "must be a path or a URL that fsspec reads", "Install augment-service[remote]"
-        raise RequestError.of(field, rule, url, remedy) from exc
-    return system, path.rstrip("/")
+def forget_listings(paths: Iterable[str]) -> None:
+    """Have the file systems of URLs look anew, whatever they have seen before."""
+    for path in paths:
+        if is_url(path):
+            file_system(path)[0].invalidate_cache()
 
 
 def files_at(paths: Iterable[str]) -> list[str]:
@@ -68,7 +61,7 @@ def fingerprint(path: str) -> str:
     Raises:
         DataFileError: It cannot be read.
     """
-    with _reading(path):
+    with reading(path):
         if is_url(path):
             system, inner = file_system(path)
             return f"tag:{system.checksum(inner)}"
@@ -76,15 +69,44 @@ def fingerprint(path: str) -> str:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def is_within(path: str, directory: str) -> bool:
-    """Return whether a path is a directory or lies below it.
+def is_within(path: str, given: str) -> bool:
+    """Return whether files in a directory are among those that a file, a directory or a glob names.
 
     >>> is_within("s3://bucket/rows/out", "s3://bucket/rows"), is_within("rows-2", "rows")
     (True, False)
+    >>> is_within("rows/out", "rows/**/*.parquet"), is_within("rows/out", "rows/*.parquet")
+    (True, False)
     """
-    if is_url(path) or is_url(directory):
-        return f"{path.rstrip('/')}/".startswith(f"{directory.rstrip('/')}/")
-    return Path(path).resolve().is_relative_to(Path(directory).resolve())
+    if is_url(path) != is_url(given):
+        return False
+    there, wanted = _parts_of(path), _parts_of(given)
+    signed = [place for place, part in enumerate(wanted) if is_glob(part)]
+    fixed = signed[0] if signed and (is_url(given) or not Path(given).exists()) else len(wanted)
+    if there[:fixed] != wanted[:fixed]:
+        return False
+    below, signs = there[fixed:], wanted[fixed:]
+    return not signs or _matches((*below, "real-00000000.parquet"), signs)
+
+
+def _parts_of(path: str) -> tuple[str, ...]:
+    if is_url(path):
+        scheme, _, rest = path.partition("://")
+        return (scheme, *(part for part in rest.split("/") if part))
+    return Path(path).resolve().parts
+
+
+def is_glob(part: str) -> bool:
+    """Return whether it has one of a glob's signs."""
+    return any(sign in part for sign in "*?[")
+
+
+def _matches(names: Sequence[str], signs: Sequence[str]) -> bool:
+    """Return whether names, one below the other, fit the signs of a glob; `**` is any number of them."""
+    if not signs:
+        return not names
+    if signs[0] == "**":
+        return any(_matches(names[skipped:], signs[1:]) for skipped in range(len(names) + 1))
+    return bool(names) and fnmatch.fnmatchcase(names[0], signs[0]) and _matches(names[1:], signs[1:])
 
 
 @contextmanager
@@ -109,16 +131,27 @@ def copied(path: str) -> Iterator[Path]:
     system, inner = file_system(path)
     with tempfile.TemporaryDirectory(prefix="augment-input-") as directory:
         target = Path(directory) / Path(inner).name
-        with _reading(path):
+        with reading(path):
             system.get_file(inner, str(target))
         yield target
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[None]:
+def reading(path: str) -> Iterator[None]:
+    """Turn what a file system raises into an error that names the file.
+
+    Raises:
+        DataFileError: It cannot be read.
+        StepError: A store does not answer.
+    """
     try:
         yield
-    except OSError as exc:
+    except (AugmentError, GeneratorExit):
+        raise
+    except Exception as exc:
+        require_there(path, exc)
+        if not isinstance(exc, OSError):
+            raise
         raise DataFileError.of("file", "must be readable", str(exc), context=path) from exc
 
 
@@ -133,12 +166,12 @@ def _local_files(path: str) -> list[str]:
 
 def _remote_files(url: str) -> list[str]:
     system, inner = file_system(url)
-    with _reading(url):
+    with reading(url):
         system.invalidate_cache()
-        if any(sign in inner for sign in "*?["):
-            found = system.glob(inner)
-        elif system.isfile(inner):
+        if system.isfile(inner):
             found = [inner]
+        elif is_glob(inner):
+            found = system.glob(inner)
         else:
             every = system.find(inner)
             found = [each for each in every if _is_data(each.removeprefix(f"{inner}/").split("/"))]

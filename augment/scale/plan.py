@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from augment.bundle.manifest import canonical_json
-from augment.data.schema import TextColumn
-from augment.errors import RequestError
+from augment.errors import RequestError, Violation
 from augment.scale.amounts import planned_draws
 from augment.scale.heads import PROVENANCE, checked_head
 from augment.scale.inputs import Reader, find_inputs
@@ -23,10 +22,11 @@ from augment.sources.facts import reading_schema
 from augment.sources.source import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from augment.data import Schema
     from augment.scale.config import StepConfig
+    from augment.scale.heads import Head
     from augment.scale.operations import Operation
     from augment.scale.parts import Draw
     from augment.sources.facts import Facts
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "make_plan", "where_of"]
 
+MAX_PARTS = 10_000_000
+"""Of which the first process keeps a list: half a gigabyte."""
 _ELSEWHERE = ("input", "output", "model", "models", "version", "server", "engine", "workers", "address")
 _TOLD_APART = ("part_rows",)  # as whole blocks
 _GATES = ("max_drift", "max_detection_auc")
@@ -82,7 +84,7 @@ class Plan:
         """
         config, facts = self.config, self.facts
         name = config.model if config.server is None else facts.name
-        return Where(name, Path(config.models), config.server, facts.version, threads)
+        return Where(name, config.models, config.server, facts.version, threads)
 
     @property
     def is_whole(self) -> bool:
@@ -101,7 +103,7 @@ class Plan:
 
 def where_of(config: StepConfig) -> Where:
     """Return where the model is, as a step says."""
-    return Where(config.model, Path(config.models), config.server, config.version)
+    return Where(config.model, config.models, config.server, config.version)
 
 
 def needs_whole_rows(operations: Sequence[Operation]) -> bool:
@@ -129,9 +131,11 @@ def make_plan(config: StepConfig, source: Source) -> Plan:
     draws = planned_draws(config.operations, files, reader, config.seed)
     block = max(1, facts.block_rows)
     parts = Parts(files, draws, max(1, config.part_rows // block) * block)
+    if len(parts) > MAX_PARTS:
+        rule, found = f"must make at most {MAX_PARTS:,} parts", f"{len(parts):,} parts of {parts.size:,} rows"
+        raise RequestError(Violation("part_rows", rule, found, "Set a larger one, or make several steps"))
     extras = _rehearsed(config, source, head, draws)
-    texts = _texts(head, schema)
-    return Plan(config, facts, parts, _output_schema(facts, schema, texts, extras), texts)
+    return Plan(config, facts, parts, _output_schema(facts, schema, head.texts, extras), head.texts)
 
 
 def _check_apart(config: StepConfig) -> None:
@@ -142,30 +146,31 @@ def _check_apart(config: StepConfig) -> None:
             raise RequestError.of("output", rule, config.output, "Give another directory")
 
 
-def _rehearsed(
-    config: StepConfig, source: Source, head: pa.Table | None, draws: tuple[Draw, ...]
-) -> pa.Schema:
+def _rehearsed(config: StepConfig, source: Source, head: Head, draws: tuple[Draw, ...]) -> pa.Schema:
     """Return the columns that operations append, found by doing them on a few rows."""
     digest = source.facts.digest
     fields: dict[str, pa.Field] = {}
 
     def rehearse(operations: Sequence[Operation], table: pa.Table) -> None:
-        made = applied(source, operations, table, digest=digest, first_row=0)
+        made = applied(source, operations, table, digest=digest, first_row=0, taken=head.texts.names)
         fields.update({name: pa.field(name, column.type) for name, column in made.extras.items()})
 
-    if head is not None:
-        texts = [column.name for column in source.facts.columns if column.kind == "text"]
-        rehearse(config.operations, head.drop_columns([name for name in texts if name in head.column_names]))
+    if head.rows is not None:
+        rehearse(config.operations, head.rows.drop_columns(head.texts.names))
     for draw in draws:
-        table, _ = generated(source, draw.request.part(0, 1))
+        with _of_operation(draw.operation):
+            table, _ = generated(source, draw.request.part(0, 1))
         rehearse(config.operations[draw.operation + 1 :], table)
     return pa.schema(list(fields.values()))
 
 
-def _texts(head: pa.Table | None, schema: Schema) -> pa.Schema:
-    names = [column.name for column in schema.columns if isinstance(column, TextColumn)]
-    there = head.schema if head is not None else pa.schema([])
-    return pa.schema([pa.field(name, there.field(name).type) for name in names if name in there.names])
+@contextmanager
+def _of_operation(number: int) -> Iterator[None]:
+    """Say which operation asks for what cannot be."""
+    try:
+        yield
+    except RequestError as exc:
+        raise RequestError(*exc.violations, context=exc.context or f"operations[{number}]") from exc
 
 
 def _output_schema(facts: Facts, schema: Schema, texts: pa.Schema, extras: pa.Schema) -> pa.Schema:

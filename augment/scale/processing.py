@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ from augment.scale.operations import Augment, Denoise, Encode, Impute, Score
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from augment.scale.operations import Operation
-    from augment.sources.source import Request, Source
+    from augment.sources.source import Request, Source, Unseen
 
 __all__ = ["Records", "applied", "generated", "require_digest"]
 
@@ -30,15 +31,29 @@ class Records:
         extras: Columns that were appended to them.
         kept: Which rows stay, booleans; None: all. They are dropped in the end: what becomes of a row must
             not depend on how many before it went.
+        taken: Names of columns that stand beside them, which no appended one may have.
+        unseen: By column, how many cells hold values that the model never saw: they count as missing.
     """
 
     table: pa.Table
     extras: dict[str, pa.ChunkedArray] = field(default_factory=dict)
     kept: pa.ChunkedArray | None = None
+    taken: tuple[str, ...] = ()
+    unseen: Mapping[str, int] = field(default_factory=dict)
+
+    def noted(self, values: Iterable[Unseen]) -> Records:
+        """Return the records with a count of cells that an operation read as missing.
+
+        The first operation tells of all; those after it tell of the same cells once more, if they are there.
+        """
+        cells: Counter[str] = Counter()
+        for value in values:
+            cells[value.column] += value.cells
+        return self if self.unseen else replace(self, unseen=dict(sorted(cells.items())))
 
     def appended(self, table: pa.Table) -> Records:
         """Return the records with more columns, with underscores before names that are taken."""
-        taken = self.table.column_names
+        taken = [*self.table.column_names, *self.taken]
         named = {_free(name, taken): table[name] for name in table.column_names}
         return replace(self, extras=self.extras | named)
 
@@ -50,7 +65,13 @@ def generated(source: Source, request: Request) -> tuple[pa.Table, Receipt]:
 
 
 def applied(
-    source: Source, operations: Iterable[Operation], table: pa.Table, *, digest: str, first_row: int
+    source: Source,
+    operations: Iterable[Operation],
+    table: pa.Table,
+    *,
+    digest: str,
+    first_row: int,
+    taken: Iterable[str] = (),
 ) -> Records:
     """Return records after operations other than `augment`.
 
@@ -60,13 +81,14 @@ def applied(
         table: The records.
         digest: Of the model that must answer.
         first_row: The number or address of the first record.
+        taken: Names that no appended column may have.
 
     Raises:
         RecordsError: The records do not fit the model.
         UnsupportedError: The model cannot do one of them.
         StepError: Another model answers.
     """
-    records = Records(table)
+    records = Records(table, taken=tuple(taken))
     for operation in operations:
         match operation:
             case Augment():
@@ -77,15 +99,18 @@ def applied(
                     threshold=operation.threshold,
                     numbers=operation.numbers,
                     first_row=first_row,
-                ).records
-                records = replace(records, table=made)
+                )
+                records = replace(records.noted(made.unseen), table=made.records)
+                require_digest(made.records, digest)
             case Encode():
-                made = source.encode(records.table).latent
-                records = records.appended(made)
+                told = source.encode(records.table)
+                records = records.noted(told.unseen).appended(told.latent)
+                require_digest(told.latent, digest)
             case Score():
-                made = source.score(records.table).scores
-                records = replace(records.appended(made), kept=_kept(made, operation))
-        require_digest(made, digest)
+                answer = source.score(records.table)
+                kept = _kept(answer.scores, operation)
+                records = replace(records.noted(answer.unseen).appended(answer.scores), kept=kept)
+                require_digest(answer.scores, digest)
     return records
 
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from augment.data import conform
-from augment.data.parquet_parts import Part as FilePart
 from augment.data.parquet_parts import in_part
 from augment.scale.parts import RealPart
 from augment.sources.facts import reading_schema
@@ -38,7 +37,7 @@ def given_sample(plan: Plan, rows: int) -> Iterator[pa.Table]:
         assert isinstance(part, RealPart)  # noqa: S101 - all given ones are
         file = plan.parts.files[part.file]
         table = reader.read(file, part.start, count)
-        with in_part(FilePart(file.path, file.rows, file.first_row), part.start):  # type: ignore[arg-type] # a URL, too
+        with in_part(file.path, part.start):
             yield conform(table, schema, partial=True)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from itertools import islice
 from queue import SimpleQueue
+from threading import Event
 from typing import TYPE_CHECKING
 
-from augment.errors import RecordsError, Violation
+from augment.errors import RecordsError, StepError, Violation
 from augment.scale.making import open_maker
 from augment_client import ClientError, InvalidRecordsError
 from augment_client.patience import Patience
@@ -41,20 +41,31 @@ class ServerEngine:
         workers = min(self._workers, max(1, len(plan.parts)))
         waiting = iter(numbers)
         makers: SimpleQueue[Maker] = SimpleQueue()
+        ended = Event()
+
+        def made(number: int) -> Made:
+            return _made(makers, number, ended, plan.config.server)
+
         with ExitStack() as stack:
-            for _ in range(workers):
-                makers.put(stack.enter_context(open_maker(plan)))
             pool = ThreadPoolExecutor(workers, thread_name_prefix="augment-part")
             stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-            busy = {pool.submit(_made, makers, number) for number in islice(waiting, workers)}
+            for _ in range(workers):
+                makers.put(stack.enter_context(open_maker(plan)))  # closed first, which ends calls in flight
+            stack.callback(ended.set)
+            busy = {pool.submit(made, number) for number in islice(waiting, workers)}
             while busy:
                 done, busy = wait(busy, return_when=FIRST_COMPLETED)
-                busy |= {pool.submit(_made, makers, number) for number in islice(waiting, len(done))}
+                busy |= {pool.submit(made, number) for number in islice(waiting, len(done))}
                 yield from map(Future.result, done)
 
 
-def _made(makers: SimpleQueue[Maker], number: int) -> Made:
-    """Make a part with a maker that is free, again and again while the server is away."""
+def _made(makers: SimpleQueue[Maker], number: int, ended: Event, server: str | None) -> Made:
+    """Make a part with a maker that is free, again and again while the server is away.
+
+    Raises:
+        StepError: It is away for long.
+        ClientError: It refuses, or the run has ended.
+    """
     maker = makers.get()
     patience = Patience(_RETRIES)
     try:
@@ -64,7 +75,13 @@ def _made(makers: SimpleQueue[Maker], number: int) -> Made:
             except InvalidRecordsError as error:
                 raise _named(error, maker, number) from error
             except ClientError as error:
-                time.sleep(patience.wait_s(error, began=True))
+                if patience.failed >= _RETRIES:
+                    raise StepError(
+                        f"server {server} has not come back: {error}. "
+                        "Run the step again once it is there: what is made is kept"
+                    ) from error
+                if ended.wait(patience.wait_s(error, began=True)):
+                    raise
     finally:
         makers.put(maker)
 

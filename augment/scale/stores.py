@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from augment.bundle.publishing import remedy_of
-from augment.errors import PublishError, StepError
-from augment.scale.places import file_system, is_url
+from augment.errors import AugmentError, PublishError, StepError
+from augment.urls import file_system, is_url, require_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +30,9 @@ class Store(Protocol):
 
     def names(self) -> list[str]:
         """Return the names of the files, and of whatever else lies there."""
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes each file has."""
 
     def read(self, name: str) -> bytes | None:
         """Return a file; None where there is none."""
@@ -72,6 +75,15 @@ class LocalStore:
                 return sorted(each.name for each in self._root.iterdir())
             except FileNotFoundError:
                 return []
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes each file has."""
+        with self._working():
+            try:
+                with os.scandir(self._root) as found:
+                    return {each.name: each.stat().st_size for each in found}
+            except FileNotFoundError:
+                return {}
 
     def read(self, name: str) -> bytes | None:
         """Return a file; None where there is none."""
@@ -164,14 +176,21 @@ class RemoteStore:
 
     def names(self) -> list[str]:
         """Return what lies there."""
+        return sorted(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes each file has."""
         with _told(self._url):
             self._system.invalidate_cache()
             try:
-                found = self._system.ls(self._root, detail=False)
+                found = self._system.ls(self._root, detail=True)
             except FileNotFoundError:
-                return []
-        names = (str(each).rstrip("/").removeprefix(self._root).strip("/") for each in found)
-        return sorted(name for name in names if name)
+                return {}
+        sizes = {
+            str(each["name"]).rstrip("/").removeprefix(self._root).strip("/"): int(each["size"] or 0)
+            for each in found
+        }
+        return {name: size for name, size in sizes.items() if name}
 
     def read(self, name: str) -> bytes | None:
         """Return a file; None where there is none."""
@@ -206,7 +225,12 @@ def _told(place: str) -> Iterator[None]:
     """Turn what a file system raises into an error that says where and what to do."""
     try:
         yield
-    except OSError as exc:
+    except (AugmentError, GeneratorExit):
+        raise
+    except Exception as exc:
+        require_there(place, exc)
+        if not isinstance(exc, OSError):
+            raise
         where = exc.filename if isinstance(exc.filename, str) else place
         remedy = remedy_of(exc, "Mend this, then run the step again")
         raise PublishError(

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from augment.bundle import find_bundle
+from augment.bundle.limits import MANIFEST_FILE
 from augment.data import parse_balance, parse_conditions
+from augment.errors import RequestError
 from augment.runtime import Model
 from augment.sources.facts import ColumnFacts, Facts
+from augment.sources.remote import copied_bundle, newest_bundle
 from augment.sources.source import Generated
+from augment.urls import is_url, local_path
 from augment_proto.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -35,13 +39,21 @@ _BATCH_ROWS = 16_384
 
 @dataclass(frozen=True)
 class LocalSource:
-    """An opened bundle."""
+    """An opened bundle.
+
+    Attributes:
+        model: It, running.
+        place: Where it is from, if that is a URL.
+    """
 
     model: Model
+    place: str = ""
 
     @classmethod
     def open(cls, where: Where) -> LocalSource:
         """Open and verify the bundle."""
+        if (url := _url_of(where)) is not None:
+            return cls(Model.open(copied_bundle(url), threads=where.threads), url)
         return cls(Model.open(bundle_path(where), threads=where.threads))
 
     @property
@@ -58,7 +70,7 @@ class LocalSource:
             version=model.version,
             digest=model.digest,
             created_at=manifest.created_at,
-            place=str(model.path),
+            place=self.place or str(model.path),
             schema=model.result_schema,
             columns=tuple(
                 ColumnFacts(column.name, column.kind, column.nullable, column.role, column.unit)
@@ -150,8 +162,32 @@ class LocalSource:
 
 
 def bundle_path(where: Where) -> Path:
-    """Return the bundle's directory: a path to it as it is, else the model's newest or wanted version."""
-    path = Path(where.name)
-    if (path / "manifest.json").is_file():
+    """Return the bundle's directory: a path to it as it is, else the model's newest or wanted version.
+
+    Raises:
+        ModelNotFoundError: No bundle has this name.
+        VersionNotFoundError: The model has no such version.
+        RequestError: The path is of another version than the wanted one.
+    """
+    path = Path(local_path(where.name))
+    if (path / MANIFEST_FILE).is_file():
+        _require_version(where, path.resolve().name)
         return path
-    return find_bundle(where.models, where.name, where.version)
+    return find_bundle(local_path(str(where.models)), where.name, where.version)
+
+
+def _url_of(where: Where) -> str | None:
+    """Return the URL of the bundle; None: it is here."""
+    name, models = local_path(where.name), local_path(str(where.models))
+    if is_url(name):
+        _require_version(where, name.rstrip("/").rpartition("/")[2])
+        return name
+    if is_url(models) and not (Path(name) / MANIFEST_FILE).is_file():
+        return newest_bundle(models, name, where.version)
+    return None
+
+
+def _require_version(where: Where, found: str) -> None:
+    if where.version is not None and found != str(where.version):
+        rule = f"must be that of {where.name}, or be left out"
+        raise RequestError.of("version", rule, where.version)

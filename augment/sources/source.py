@@ -195,15 +195,15 @@ class Where:
     """Where a model is.
 
     Attributes:
-        name: Its name, or a path to one version's directory.
-        models: The directory of bundles, if no server is named.
+        name: Its name, or the path or URL of one version's directory.
+        models: The directory of bundles or its URL, if no server is named.
         server: `host:port`, or None.
         version: None: the newest.
         threads: Threads of one computation here; None: by the CPUs there are.
     """
 
     name: str
-    models: Path
+    models: Path | str
     server: str | None = None
     version: int | None = None
     threads: int | None = None

@@ -26,7 +26,7 @@ class Receipt:
         digest: sha256 over the bundle's manifest, in hex: names the very model.
         operation: What was asked, e.g. `generate` or `denoise`.
         offset: The number of the first row.
-        rows: How many rows.
+        rows: How many rows; 0: it is not told, as of a data set whose length nobody knows.
         seed: Of what is drawn; None where nothing is.
         sampler: How generated records are made.
         conditions: What every generated record satisfies. One of so many values that it does not travel as
@@ -52,7 +52,7 @@ class Receipt:
         told = {
             field.name: value
             for field in _FIELDS
-            if (value := getattr(self, field.name)) != field.default or field.name in {"offset", "rows"}
+            if (value := getattr(self, field.name)) != field.default or field.name == "offset"
         }
         return json.dumps(told, ensure_ascii=False)
 

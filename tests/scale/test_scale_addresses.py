@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -268,3 +269,10 @@ def test_errors_come_from_other_processes_as_they_are(error: AugmentError) -> No
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert vars(found) == vars(error)
+
+
+def test_receipts_tell_no_number_of_rows_that_nobody_knows(model: Model) -> None:
+    """Of a data set whose rows come later: the count is left out, and read as not told."""
+    receipt = Applying(Encode()).receipt(model)
+    assert "rows" not in json.loads(receipt.to_json())
+    assert Receipt.of(receipt.on(pa.schema([]))) == receipt

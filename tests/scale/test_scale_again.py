@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -25,7 +27,6 @@ from tests.server.running import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -229,6 +230,56 @@ def test_a_part_that_was_cut_short_is_told(done: Path, flat_dir: Path) -> None:
     part.write_bytes(part.read_bytes()[:-50])
     with pytest.raises(StepError, match=r"real-00000001\.parquet must be whole Parquet.*Remove it"):
         run_step(config_of(done, flat_dir))
+
+
+def test_damage_to_a_finished_output_is_found(done: Path, flat_dir: Path) -> None:
+    """A part of another size is told though the manifest stands; a manifest that is none is written anew."""
+    manifest = (done / "out" / "_manifest.json").read_bytes()
+    (done / "out" / "_manifest.json").write_text("{")
+    assert not plan_step(config_of(done, flat_dir)).done
+    assert run_step(config_of(done, flat_dir)).made == 0
+    assert (done / "out" / "_manifest.json").read_bytes() == manifest
+    part = done / "out" / "real-00000001.parquet"
+    part.write_bytes(part.read_bytes()[:-50])
+    with pytest.raises(StepError, match=r"real-00000001\.parquet must be whole Parquet.*Remove it"):
+        run_step(config_of(done, flat_dir))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_began_them(
+    number: signal.Signals, root: Path, flat_dir: Path
+) -> None:
+    """At once, in the middle of a part: another run may have the output by then."""
+    operations = ({"do": "augment", "rows": 400_000, "conditions": ["age > 30"]},)
+    config = config_of(root, flat_dir, operations=operations, part_rows=65_536, workers=2)
+    started = Started(config, root)
+    pid = started.process.pid
+    wait_for(lambda: len(spawned(children(pid))) == 2 and (root / "out" / "_run.json").exists(), started)
+    workers = spawned(children(pid))
+    time.sleep(1.5)  # they open the model, and begin
+    started.process.send_signal(number)
+    code, told = started.end()
+    assert code == (143 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert number == signal.SIGKILL or "interrupted; what is made so far is kept" in told
+    deadline = time.monotonic() + 2
+    while left := spawned(workers):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process began."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def spawned(pids: list[int]) -> list[int]:
+    """Return those of some processes that run as workers."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def test_parts_of_another_run_are_never_taken(done: Path, flat_dir: Path) -> None:

@@ -235,6 +235,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         {"operations": [{"do": "augment", "rows": 5, "factor": 2}]},
         "must say rows or factor, not both",
     ),
+    "a name to drop that is none": ({"drop": 5}, "drop must be"),
     "no server": ({"engine": "server"}, "server must be given with engine: server"),
     "a gate without an input": ({"input": None, "max_drift": 0.1}, "max_drift must be given with an input"),
     "no rows to begin with": (

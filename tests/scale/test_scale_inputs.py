@@ -12,21 +12,27 @@ import pytest
 from pyarrow import ipc
 
 from augment.data import write_table
-from augment.errors import DataFileError, RequestError
+from augment.errors import DataFileError, RequestError, StepError
+from augment.scale.local import LocalEngine
 from augment.scale.places import files_at
 from augment.scale.run import plan_step, run_step
 from tests.scale.steps import config_of, parts_of, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from augment.runtime import Model
+    from augment.scale.making import Made
+    from augment.scale.plan import Plan
+    from tests.server.running import ServerThread
 
 REPAIRED = ({"do": "impute"}, {"do": "augment", "factor": 1.5})
 
 
-@pytest.mark.parametrize("form", ["csv", "csv.gz", "arrow", "one row group", "many row groups"])
+@pytest.mark.parametrize(
+    "form", ["csv", "csv.gz", "arrow", "arrow stream", "one row group", "many row groups"]
+)
 def test_files_of_any_form_give_the_same_rows(
     form: str, given: pa.Table, tmp_path: Path, flat_dir: Path, flat_model: Model
 ) -> None:
@@ -44,6 +50,9 @@ def test_files_of_any_form_give_the_same_rows(
         (tmp_path / "in" / "a.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
     elif form == "arrow":
         with ipc.new_file(tmp_path / "in" / "a.arrow", given.schema) as writer:
+            writer.write_table(given, max_chunksize=100)
+    elif form == "arrow stream":
+        with ipc.new_stream(tmp_path / "in" / "a.arrow", given.schema) as writer:
             writer.write_table(given, max_chunksize=100)
     else:
         size = 10_000 if form == "one row group" else 77
@@ -84,6 +93,60 @@ def test_directories_name_columns(given: pa.Table, tmp_path: Path, flat_dir: Pat
     assert sorted(rows["city"].to_pylist()) == sorted(known["city"].to_pylist())
     by_key = dict(zip(known["key"].to_pylist(), known["city"].to_pylist(), strict=True))
     assert dict(zip(rows["key"].to_pylist(), rows["city"].to_pylist(), strict=True)) == by_key
+
+
+def test_a_class_is_one_whatever_type_a_file_has_it_in(
+    given: pa.Table, tmp_path: Path, flat_dir: Path
+) -> None:
+    """1 and 1.0 are one class of integers, and NaN is none: rows are balanced over all files."""
+    (tmp_path / "in").mkdir()
+    place = given.column_names.index("class")
+    floats = given["class"].cast(pa.float64()).to_pylist()
+    floats[3] = float("nan")
+    pq.write_table(given, tmp_path / "in" / "a.parquet")
+    pq.write_table(given.set_column(place, "class", pa.array(floats)), tmp_path / "in" / "b.parquet")
+    operations = ({"do": "impute"}, {"do": "augment", "balance": "class"})
+    draws = plan_step(config_of(tmp_path, flat_dir, operations=operations)).plan.parts.draws
+    counts = [sum(value == each for value in [*given["class"].to_pylist(), *floats]) for each in (0, 1)]
+    rare = counts.index(min(counts))
+    assert [(draw.request.conditions, draw.request.rows) for draw in draws] == [
+        ((f"class = {rare}",), max(counts) - min(counts))
+    ]
+
+
+@pytest.mark.parametrize("engine", ["local", "server"])
+def test_values_never_seen_are_told(
+    engine: str, given: pa.Table, tmp_path: Path, flat_dir: Path, flat_server: ServerThread
+) -> None:
+    """They count as missing and are filled in: how many is in the manifest, also after a second run."""
+    (tmp_path / "in").mkdir()
+    cities = ["Chur" if number % 10 == 0 else city for number, city in enumerate(given["city"].to_pylist())]
+    table = given.set_column(given.column_names.index("city"), "city", pa.array(cities))
+    pq.write_table(table, tmp_path / "in" / "a.parquet")
+    through = {"engine": "server", "server": flat_server.target} if engine == "server" else {}
+    config = config_of(tmp_path, flat_dir, operations=({"do": "impute"}, {"do": "score"}), **through)
+    assert run_step(config).manifest["unseen"] == {"city": 130}
+    (tmp_path / "out" / "real-00000001.parquet").unlink()
+    assert run_step(config).manifest["unseen"] == {"city": 130}
+    assert "Chur" not in rows_of(tmp_path / "out")["city"].to_pylist()
+
+
+def test_places_here_may_be_urls(root: Path, flat_dir: Path) -> None:
+    """`file://` is a path: held, written whole, and the same step."""
+    run_step(config_of(root, flat_dir, operations=REPAIRED))
+    urls = {"input": f"file://{root}/in", "output": f"file://{root}/out"}
+    assert run_step(config_of(root, flat_dir, operations=REPAIRED, **urls)).made == 0
+    urls["output"] = f"file://{root}/new"
+    run_step(config_of(root, flat_dir, operations=REPAIRED, **urls))
+    assert parts_of(root / "new") == parts_of(root / "out")
+    assert (root / "new" / "_lock").exists()
+
+
+def test_memory_is_that_of_one_process(root: Path, flat_dir: Path) -> None:
+    """What workers put there nobody else would see: with two of them, too, all parts are there."""
+    place = f"memory://step-{secrets.token_hex(4)}/out"
+    assert run_step(config_of(root, flat_dir, output=place, workers=2)).made == 6
+    assert plan_step(config_of(root, flat_dir, output=place)).done
 
 
 @pytest.fixture
@@ -146,3 +209,28 @@ def test_object_stores_hold_input_and_output(bucket: str, root: Path, flat_dir: 
         run_step(config_of(root, flat_dir, **remote, seed=9))
     with pytest.raises(DataFileError, match="nothing there"):
         run_step(config_of(root, flat_dir, input=f"{bucket}/none"))
+
+
+@pytest.mark.slow
+def test_an_input_that_changes_in_its_bucket_meanwhile_is_told(
+    bucket: str, root: Path, flat_dir: Path, given: pa.Table
+) -> None:
+    """The store is asked anew, whatever its listing said; and a bundle comes from there too."""
+    import fsspec  # noqa: PLC0415 - an extra
+
+    system: Any = fsspec.filesystem("s3")
+    for file in (root / "in").iterdir():
+        system.put_file(str(file), f"{bucket}/in/{file.name}")
+    for file in (flat_dir / "flat" / "1").iterdir():
+        system.put_file(str(file), f"{bucket}/models/flat/1/{file.name}")
+    sink = pa.BufferOutputStream()
+    pq.write_table(given.slice(0, 600), sink)
+
+    class Changing(LocalEngine):
+        def run(self, plan: Plan, numbers: Iterable[int]) -> Iterator[Made]:
+            yield from super().run(plan, numbers)
+            system.pipe_file(f"{bucket}/in/1.parquet", sink.getvalue().to_pybytes())
+
+    config = config_of(root, flat_dir, input=f"{bucket}/in", model=f"{bucket}/models/flat/1")
+    with pytest.raises(StepError, match=r"1\.parquet must stay as it is while the step runs"):
+        run_step(config, engine=Changing(1))

@@ -3,16 +3,22 @@ from __future__ import annotations
 from itertools import accumulate
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.scale.amounts import filled_up
+from augment.data import Schema
+from augment.scale.amounts import filled_up, planned_draws
+from augment.scale.operations import Augment
 from augment.scale.drift import total_variation
-from augment.scale.inputs import InputFile
+from augment.scale.inputs import InputFile, Reader
 from augment.scale.parts import Draw, Parts, RealPart, SyntheticPart
+from augment.scale.places import is_within
+from augment.scale.processing import Records
 from augment.sources.source import Request
 
+SCHEMA = Schema.model_validate({"columns": [{"name": "age", "kind": "integer", "storage": "int64"}]})
 COUNTS = st.lists(st.integers(1, 2_000), max_size=5)
 
 
@@ -22,7 +28,7 @@ def test_each_row_is_in_one_part(files: list[int], draws: list[int], size: int) 
     """The parts are the rows of each file, then of each request, without a gap, under names in order."""
     starts = [0, *accumulate(files)]
     offsets = [0, *accumulate(draws)]
-    inputs = [InputFile(f"{n}", rows, starts[n], "", is_parquet=True) for n, rows in enumerate(files)]
+    inputs = [InputFile(f"{n}", rows, starts[n], "", "parquet") for n, rows in enumerate(files)]
     requests = [Draw(0, Request(rows, offset=offsets[number])) for number, rows in enumerate(draws)]
     parts = Parts(tuple(inputs), tuple(requests), size)
     listed = [parts[number] for number in range(len(parts))]
@@ -74,6 +80,45 @@ def test_classes_are_filled_up_evenly(counts: dict[str, int], added: int) -> Non
         assert max(after[each] for each in more) - min(after.values()) <= 1
     even = filled_up(counts, None)
     assert {count + even.get(each, 0) for each, count in counts.items()} == {max(counts.values())}
+
+
+@pytest.mark.parametrize(("factor", "rows", "made"), [(1.1, 50, 55), (1.1, 51, 57), (2.0, 7, 14)])
+def test_a_factor_is_what_is_written(factor: float, rows: int, made: int) -> None:
+    """1.1 times 50 is 55, though floats make 55.00000000000001 of it."""
+    files = [InputFile("a", rows, 0, "", "parquet")]
+    (draw,) = planned_draws([Augment(factor=factor)], files, Reader(SCHEMA, ()), 0)
+    assert rows + draw.request.rows == made
+
+
+def test_one_condition_needs_no_list() -> None:
+    """As one input needs none."""
+    asked = Augment.model_validate({"rows": 5, "conditions": "age > 3"})
+    assert asked.conditions == ("age > 3",)
+
+
+def test_appended_columns_keep_clear_of_free_text() -> None:
+    """A text column that is called like one gets no neighbour of its name."""
+    records = Records(pa.table({"age": [1]}), taken=("score",)).appended(pa.table({"score": [0.5]}))
+    assert list(records.extras) == ["_score"]
+
+
+@pytest.mark.parametrize(
+    ("output", "given", "within"),
+    [
+        ("rows/out", "rows", True),
+        ("rows-2", "rows", False),
+        ("rows/out", "rows/*.parquet", False),
+        ("rows/out", "rows/*/*.parquet", True),
+        ("rows/out", "rows/**/*.parquet", True),
+        ("rows/out", "rows/**/*.csv", False),
+        ("s3://bucket/rows/out", "s3://bucket/rows/*/*", True),
+        ("s3://bucket/other", "s3://bucket/rows/", False),
+        ("rows/out", "s3://bucket/rows", False),
+    ],
+)
+def test_an_output_that_a_next_run_would_read_is_known(output: str, given: str, *, within: bool) -> None:
+    """Below a directory, or where a glob looks."""
+    assert is_within(output, given) == within
 
 
 def test_chance_alone_makes_about_what_is_expected_of_it() -> None:

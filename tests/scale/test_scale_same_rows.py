@@ -95,7 +95,8 @@ def test_parts_carry_receipts(root: Path, flat_dir: Path) -> None:
     assert given is not None
     assert made is not None
     assert (given.operation, given.offset, given.rows) == ("impute, encode, score", 512, 188)
-    assert (made.operation, made.offset, made.rows, made.seed) == ("generate", 512, 188, 7)
+    what = "generate, encode, score"
+    assert (made.operation, made.offset, made.rows, made.seed) == (what, 512, 188, 7)
     assert given.digest == made.digest == manifest_of(root / "out")["model"]["digest"]
 
 

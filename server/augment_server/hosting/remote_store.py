@@ -6,27 +6,23 @@ An object store has no rename, so a version is seen once its `manifest.json` is 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fsspec
-
-from augment.bundle.limits import MANIFEST_FILE, MAX_GRAPH_BYTES, NAME_PATTERN, VERSION_PATTERN
-from augment.bundle.reading import read_contents
-from augment.errors import BundleError, BundleUnsafeError, RequestError
+from augment.bundle.copies import cache_home, copied_version
+from augment.bundle.limits import MANIFEST_FILE, NAME_PATTERN, VERSION_PATTERN
+from augment.errors import BundleError, RequestError
+from augment.urls import file_system
 from augment_server.hosting.store import ALIASES_FILE, Listing, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["RemoteStore"]
 
 _CHANGES = ("ETag", "etag", "md5Hash", "mtime", "created", "LastModified", "size")
-_MAX_FILES = 64
 _DEPTH = 3
 
 
@@ -58,19 +54,12 @@ class RemoteStore:
         Raises:
             RequestError: No installed package reads such a URL, or copies cannot be written.
         """
+        system, root = file_system(url, "models")
         try:
-            system, root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as exc:
-            remedy = "Install augment-service[remote]"
-            raise RequestError.of(
-                "models", "must be a directory or a URL that fsspec reads", url, remedy
-            ) from exc
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        cache = (cache_dir or home / "augment-service") / hashlib.sha256(url.encode()).hexdigest()[:16]
-        try:
+            cache = (cache_dir or cache_home()) / hashlib.sha256(url.encode()).hexdigest()[:16]
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise RequestError.of("cache_dir", "must be a directory to write to", str(cache)) from exc
+            raise RequestError.of("cache_dir", "must be a directory to write to", str(exc)) from exc
         return cls(system, root, url, cache)
 
     def list(self) -> Listing:
@@ -102,13 +91,17 @@ class RemoteStore:
 
     def fetch(self, name: str, version: int) -> Path:
         """Return the copy of a version, made now unless there is a whole one."""
-        place = self._place(name, version)
-        if place.exists():
-            if _is_whole(place):
-                return place
-            shutil.rmtree(place.parent.parent, ignore_errors=True)
+        files = self._listed(name, version)
+        sizes = {file: int(info.get("size") or 0) for file, info in files.items()}
+
+        def copy(file: str, target: Path) -> None:
+            with _reading(self._url):
+                self._system.get_file(f"{self._root}/{name}/{version}/{file}", str(target))
+
         try:
-            return self._copied(name, version, place)
+            return copied_version(
+                self._place(name, version), sizes, copy, source=f"{self._url}/{name}/{version}"
+            )
         except OSError as exc:
             raise StoreError(f"{self._url}: {name}/{version} cannot be copied: {exc}") from exc
 
@@ -133,34 +126,6 @@ class RemoteStore:
             if entry.name not in wanted and not entry.name.startswith("."):
                 shutil.rmtree(entry, ignore_errors=True)
 
-    def _copied(self, name: str, version: int, place: Path) -> Path:
-        """Copy to a hidden directory, then rename: a copy is whole or not there."""
-        files = self._listed(name, version)
-        if len(files) > _MAX_FILES or any("/" in file for file in files):
-            raise BundleUnsafeError(place, f"must have at most {_MAX_FILES} files and no directories")
-        hidden = Path(tempfile.mkdtemp(prefix=".fetch-", dir=self._cache))
-        try:
-            target = hidden / name / str(version)
-            target.mkdir(parents=True)
-            for file, info in files.items():
-                self._copy_file(f"{name}/{version}/{file}", info, target / file)
-            hidden.rename(place.parent.parent)
-        except OSError:
-            if not place.exists():  # another server with this cache was faster
-                raise
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
-        return place
-
-    def _copy_file(self, relative: str, info: Mapping[str, Any], target: Path) -> None:
-        size = int(info.get("size") or 0)
-        if size > MAX_GRAPH_BYTES:
-            raise BundleUnsafeError(target.parent, f"{target.name} must have at most {MAX_GRAPH_BYTES} bytes")
-        with _reading(self._url):
-            self._system.get_file(f"{self._root}/{relative}", str(target))
-        if target.stat().st_size != size:
-            raise StoreError(f"{self._url}: {relative} has {size} bytes, {target.stat().st_size} arrived")
-
     def _listed(self, name: str, version: int) -> dict[str, Mapping[str, Any]]:
         try:
             return self._files[name, version]
@@ -174,15 +139,6 @@ class RemoteStore:
     def _parts(self, path: str) -> tuple[str, str, str]:
         relative = path.removeprefix(self._root).strip("/").split("/", 2)
         return (relative[0], relative[1], relative[2]) if len(relative) == _DEPTH else ("", "", "")
-
-
-def _is_whole(place: Path) -> bool:
-    """Say whether a copy from an earlier run has the hashes of its manifest; a refused one is copied anew."""
-    try:
-        read_contents(place)
-    except BundleError:
-        return False
-    return True
 
 
 @contextmanager
