@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from augment.data import Schema
 from augment.scale.amounts import filled_up, planned_draws
-from augment.scale.operations import Augment
 from augment.scale.drift import total_variation
 from augment.scale.inputs import InputFile, Reader
+from augment.scale.operations import Augment
 from augment.scale.parts import Draw, Parts, RealPart, SyntheticPart
 from augment.scale.places import is_within
 from augment.scale.processing import Records
