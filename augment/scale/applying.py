@@ -80,7 +80,7 @@ class Applying:
         return pa.schema([(name, pa.float32()) for name in names])
 
     def receipt(self, model: Model) -> Receipt:
-        """Return what is made and by which model; of how many rows is left out: nobody knows beforehand."""
+        """Return what is made and by which model; of how many rows, nobody knows beforehand: left out."""
         return Receipt(model.name, model.version, model.digest, self.operation.do)
 
     def check(self, model: Model, found: pa.Schema | None) -> None:

@@ -94,23 +94,24 @@ def applied(
             case Augment():
                 continue
             case Denoise() | Impute():
-                made = source.denoise(
+                repaired = source.denoise(
                     records.table,
                     threshold=operation.threshold,
                     numbers=operation.numbers,
                     first_row=first_row,
                 )
-                records = replace(records.noted(made.unseen), table=made.records)
-                require_digest(made.records, digest)
+                made, unseen = repaired.records, repaired.unseen
+                records = replace(records, table=made)
             case Encode():
-                told = source.encode(records.table)
-                records = records.noted(told.unseen).appended(told.latent)
-                require_digest(told.latent, digest)
+                latents = source.encode(records.table)
+                made, unseen = latents.latent, latents.unseen
+                records = records.appended(made)
             case Score():
-                answer = source.score(records.table)
-                kept = _kept(answer.scores, operation)
-                records = replace(records.noted(answer.unseen).appended(answer.scores), kept=kept)
-                require_digest(answer.scores, digest)
+                scores = source.score(records.table)
+                made, unseen = scores.scores, scores.unseen
+                records = replace(records.appended(made), kept=_kept(made, operation))
+        require_digest(made, digest)
+        records = records.noted(unseen)
     return records
 
 
