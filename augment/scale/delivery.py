@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from augment.errors import BundleCorruptError
 from augment.runtime import Model
 from augment.runtime.checks import checked_integer
+from augment.sources.remote import copied_bundle
+from augment.urls import is_url, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +29,14 @@ class Delivery:
     """What a worker is sent to have the very model that the caller has.
 
     Attributes:
-        path: The bundle's directory `<name>/<version>` at the caller's; without files, at the worker's too.
+        place: The bundle's directory `<name>/<version>` at the caller's, or its URL.
         digest: sha256 over its manifest, in hex.
         threads: Of one computation.
         files: The bytes of every file by its name: workers need no file system in common with the caller.
-            None: they have the bundle at the same path.
+            None: they have the bundle at the same place.
     """
 
-    path: Path
+    place: str
     digest: str
     threads: int
     files: Mapping[str, bytes] | None = field(repr=False)
@@ -62,22 +64,23 @@ class Delivery:
         model = self._placed() if self.files is None else self._unpacked(self.files)
         if model.digest != self.digest:
             rule = f"must be the bundle with digest {self.digest}, as where it was asked for"
-            raise BundleCorruptError(str(self.path), f"{rule}, got {model.digest}")
+            raise BundleCorruptError(self.place, f"{rule}, got {model.digest}")
         return model
 
     def _placed(self) -> Model:
-        if not self.path.is_dir():
+        path = _path_of(self.place)
+        if not path.is_dir():
             raise BundleCorruptError(
-                str(self.path),
+                self.place,
                 "is not on this worker. Put it on a file system that every worker mounts there, "
                 "or leave `shared` out: the bundle is then sent along",
             )
-        return Model.open(self.path, threads=self.threads)
+        return Model.open(path, threads=self.threads)
 
     def _unpacked(self, files: Mapping[str, bytes]) -> Model:
         """Write the files to a directory of this process's own, load them, and remove it."""
         with TemporaryDirectory(prefix="augment-bundle-") as temporary:
-            directory = Path(temporary) / self.path.parent.name / self.path.name
+            directory = Path(temporary, *PurePosixPath(self.place).parts[-2:])
             directory.mkdir(parents=True)
             for name, data in files.items():
                 (directory / name).write_bytes(data)
@@ -88,15 +91,22 @@ def delivery_of(bundle: Path | str, threads: int, *, shared: bool) -> tuple[Mode
     """Open a bundle here, and say how workers get it.
 
     Args:
-        bundle: Its directory, `<name>/<version>`.
+        bundle: Its directory, `<name>/<version>`, or its URL.
         threads: Of each worker's computations.
-        shared: Whether workers read it at the same path themselves; else its files are sent to them.
+        shared: Whether workers read it at the same place themselves; else its files are sent to them.
 
     Raises:
         BundleError: The bundle is not there, corrupt, unsafe, or of a newer format.
-        RequestError: `threads` is out of its range.
+        RequestError: `threads` is out of its range, or no installed package reads the URL.
+        StepError: A store does not answer.
     """
-    count, path = checked_integer("threads", threads, 1, 1024), Path(bundle).resolve()
+    count, place = checked_integer("threads", threads, 1, 1024), local_path(str(bundle))
+    path = _path_of(place)
     model = Model.open(path, threads=1)
     files = None if shared else {entry.name: entry.read_bytes() for entry in sorted(path.iterdir())}
-    return model, Delivery(path, model.digest, count, files)
+    return model, Delivery(place if is_url(place) else str(path), model.digest, count, files)
+
+
+def _path_of(place: str) -> Path:
+    """Return the directory of a bundle, copied from its URL where it has one."""
+    return copied_bundle(place) if is_url(place) else Path(place).resolve()

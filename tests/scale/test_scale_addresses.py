@@ -232,9 +232,9 @@ def test_a_bundle_reaches_a_worker_as_it_is(small_bundle: Path, shared: bool) ->
 def test_a_shared_bundle_that_is_not_there_or_another_is_refused(small_bundle: Path, tmp_path: Path) -> None:
     """With what to do about it."""
     with pytest.raises(BundleCorruptError, match=r"is not on this worker.*leave `shared` out"):
-        Delivery(tmp_path / "small" / "1", "0" * 64, 1, None).open()
+        Delivery(str(tmp_path / "small" / "1"), "0" * 64, 1, None).open()
     with pytest.raises(BundleCorruptError, match=f"must be the bundle with digest {'0' * 64}"):
-        Delivery(small_bundle, "0" * 64, 1, None).open()
+        Delivery(str(small_bundle), "0" * 64, 1, None).open()
 
 
 class OddError(Exception):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from augment.errors import BundleCorruptError, ModelNotFoundError, RequestError, VersionNotFoundError
+from augment.runtime import Model
+from augment.scale.delivery import delivery_of
 from augment.scale.run import plan_step, run_step
 from tests.scale.steps import config_of, parts_of
 
@@ -53,6 +55,19 @@ def test_a_bundle_by_url_gives_the_same_parts(root: Path, flat_dir: Path, store:
     assert parts_of(root / "other") == parts_of(root / "out")
     assert {file.name: file.stat().st_ino for file in copy.iterdir()} == before
     assert run_step(config_of(root, flat_dir, operations=OPERATIONS, model=f"{store}/flat/1")).made == 0
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_data_sets_have_bundles_by_url(flat_dir: Path, store: str, cache: Path, shared: bool) -> None:  # noqa: FBT001
+    """Its files are sent along, or each worker copies them for itself."""
+    del cache
+    model, delivery = delivery_of(f"{store}/flat/1", 1, shared=shared)
+    assert (delivery.files is None) is shared
+    there = delivery.open()
+    assert (there.name, there.version, there.digest) == ("flat", 1, model.digest)
+    assert model.digest == Model.open(flat_dir / "flat" / "1", threads=1).digest
+    with pytest.raises(BundleCorruptError, match=r"flat/9: must be a bundle's directory"):
+        delivery_of(f"{store}/flat/9", 1, shared=shared)
 
 
 def test_models_by_url_and_name(root: Path, flat_dir: Path, store: str, cache: Path) -> None:

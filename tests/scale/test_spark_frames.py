@@ -162,7 +162,7 @@ def sent_as(kind: type[Delivery], *more: object) -> Callable[..., tuple[Model, D
 
     def made(bundle: Path, threads: int, *, shared: bool) -> tuple[Model, Delivery]:
         model, sent = delivery_of(bundle, threads, shared=shared)
-        return model, kind(sent.path, sent.digest, sent.threads, sent.files, *more)
+        return model, kind(sent.place, sent.digest, sent.threads, sent.files, *more)
 
     return made
 

@@ -59,7 +59,7 @@ def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
     this process nor a worker holds a list of rows, and an actor that dies has its part made again.
 
     Args:
-        bundle: Its directory here.
+        bundle: Its directory here, or its URL.
         rows: How many, from 1.
         seed: As `Model.generate` takes it; so are the next five.
         offset: The first row.
@@ -107,7 +107,7 @@ def denoise(
 
     Args:
         ds: Records in the model's columns; columns may be left out, text is.
-        bundle: Its directory here.
+        bundle: Its directory here, or its URL.
         threshold: As `Model.denoise` takes it.
         numbers: Likewise.
         row_column: The column of row numbers, if `ds` has it; None: it has none.

@@ -57,7 +57,7 @@ def generate(  # noqa: PLR0913 - what `Model.generate` takes, and where it runs
 
     Args:
         spark: A session, on a cluster or on this machine.
-        bundle: The bundle's directory here.
+        bundle: The bundle's directory here, or its URL.
         rows: How many, from 1.
         seed: As `Model.generate` takes it; so are the next five.
         offset: The first row.
@@ -104,7 +104,7 @@ def denoise(
 
     Args:
         df: Records in the model's columns; columns may be left out, text is.
-        bundle: The bundle's directory here.
+        bundle: The bundle's directory here, or its URL.
         threshold: As `Model.denoise` takes it.
         numbers: Likewise.
         row_column: The column of row numbers, if `df` has it; None: it has none.
