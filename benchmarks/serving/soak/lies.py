@@ -65,7 +65,9 @@ def _more_rows_than_bytes(bad: Bad, stub: Any, _channel: Any, _good: bytes, chan
 
 def _cut_short(bad: Bad, stub: Any, _channel: Any, good: bytes, chance: random.Random) -> _Lie:
     request = pb.ReconstructRequest(model=bad.model, records=good[: chance.randrange(1, len(good) - 16)])
-    return "cut short", lambda: stub.Reconstruct(request), (f"{_REFUSED} INVALID_ARROW",)
+    # Between two messages of the stream there is a whole one to be had, without a row.
+    expected = (f"{_REFUSED} INVALID_ARROW", f"{_REFUSED} INVALID_RECORDS")
+    return "cut short", lambda: stub.Reconstruct(request), expected
 
 
 def _one_bit(bad: Bad, stub: Any, _channel: Any, good: bytes, chance: random.Random) -> _Lie:
