@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from augment.errors import BundleCorruptError
 from augment.runtime import Model
+from augment.sources.remote import copied_bundle
+from augment.urls import is_url, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,15 +99,17 @@ def source_of(bundle: Path | str, *, shared: bool = False) -> tuple[Model, Sourc
     """Open a bundle here, and say where workers have it from.
 
     Args:
-        bundle: Its directory, `<name>/<version>`.
-        shared: Whether workers read it at the same path themselves; else its files are sent to them.
+        bundle: Its directory, `<name>/<version>`, or its URL, which is copied here first.
+        shared: Whether workers read it at the same path themselves; else, and where it is a URL, its files
+            are sent to them.
 
     Raises:
         BundleError: The bundle is not there, corrupt, unsafe, or of a newer format.
     """
-    path = Path(bundle).resolve()
+    url = is_url(place := local_path(str(bundle)))
+    path = copied_bundle(place) if url else Path(place).resolve()
     model = Model.open(path, threads=1)
-    if shared:
+    if shared and not url:
         return model, Placed(str(path), model.digest)
     files = {entry.name: entry.read_bytes() for entry in sorted(path.iterdir())}
     return model, Shipped(str(path), model.name, model.version, model.digest, files)

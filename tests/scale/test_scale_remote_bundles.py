@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from augment.errors import BundleCorruptError, ModelNotFoundError, RequestError, VersionNotFoundError
+from augment.errors import (
+    BundleCorruptError,
+    DataFileError,
+    ModelNotFoundError,
+    RequestError,
+    StepError,
+    VersionNotFoundError,
+)
+from augment.runtime import Model
 from augment.scale.run import plan_step, run_step
+from augment.scale.shipping import Shipped, source_of
+from augment.scale.stretches import reading_parquet
+from augment.urls import is_away
 from tests.scale.steps import config_of, parts_of
 
 fsspec = pytest.importorskip("fsspec")
@@ -53,6 +66,15 @@ def test_a_bundle_by_url_gives_the_same_parts(root: Path, flat_dir: Path, store:
     assert parts_of(root / "other") == parts_of(root / "out")
     assert {file.name: file.stat().st_ino for file in copy.iterdir()} == before
     assert run_step(config_of(root, flat_dir, operations=OPERATIONS, model=f"{store}/flat/1")).made == 0
+
+
+def test_bundles_by_url_are_sent_to_the_workers_of_clusters(flat_dir: Path, store: str, cache: Path) -> None:
+    """Also where workers would look for a path: they have none of it."""
+    del cache
+    for shared in (False, True):
+        model, source = source_of(f"{store}/flat/1", shared=shared)
+        assert isinstance(source, Shipped)
+        assert source.open(threads=1).digest == model.digest == Model.open(flat_dir / "flat" / "1").digest
 
 
 def test_models_by_url_and_name(root: Path, flat_dir: Path, store: str, cache: Path) -> None:
@@ -105,3 +127,31 @@ def test_a_version_beside_a_path_must_be_its(root: Path, flat_dir: Path, store: 
         assert plan_step(model).plan.facts.version == 1
         with pytest.raises(RequestError, match=r"version must be that of .*flat/1, or be left out, got 2"):
             plan_step(model.model_copy(update={"version": 2}))
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OSError(errno.EBUSY, "SlowDown"), True),
+        (ConnectionResetError(), True),
+        (RuntimeError("what a client library raises"), True),
+        (FileNotFoundError("no such key"), False),
+        (PermissionError("forbidden"), False),
+        (OSError("Corrupt snappy compressed data"), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (pa.ArrowInvalid("no footer"), False),
+    ],
+    ids=repr,
+)
+def test_a_store_that_does_not_answer_is_told_from_a_file_that_is_wrong(
+    error: Exception, *, away: bool
+) -> None:
+    """One may answer later, exit code 1; the other would be the same, 2. A path here is always there."""
+    assert is_away("s3://bucket/a.parquet", error) == away
+    assert not is_away("/bucket/a.parquet", error)
+    told = r"s3://bucket/a\.parquet"
+    with (
+        pytest.raises(StepError if away else DataFileError, match=told),
+        reading_parquet("s3://bucket/a.parquet"),
+    ):
+        raise error
