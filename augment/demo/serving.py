@@ -7,6 +7,7 @@ import os
 import selectors
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -49,11 +50,14 @@ def serving(models: Path, log: Path) -> Iterator[Serving]:
     command = [sys.executable, "-m", "augment_server", "--models", str(models), "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUGMENT_")}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)  # noqa: S603 - our own server
+    keeper: threading.Thread | None = None
     try:
         port = _wait_until_ready(process, log)
+        keeper = threading.Thread(target=_keep, args=(_stderr(process), log), daemon=True)
+        keeper.start()
         yield Serving(f"127.0.0.1:{port}", time.monotonic() - started)
     finally:
-        _stop(process, log)
+        _stop(process, keeper)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> int:
@@ -92,12 +96,22 @@ def _stderr(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stderr
 
 
-def _stop(process: subprocess.Popen[bytes], log: Path) -> None:
+def _keep(stream: IO[bytes], log: Path) -> None:
+    """Write what the server says to its log until it ends: a full pipe that nobody reads would stop it."""
+    with suppress(OSError, ValueError), log.open("ab") as file:  # the log is a service, no reason to fail
+        for line in stream:
+            with suppress(OSError):
+                file.write(line)
+                file.flush()
+
+
+def _stop(process: subprocess.Popen[bytes], keeper: threading.Thread | None) -> None:
     process.terminate()
     try:
-        _, rest = process.communicate(timeout=_STOP_TIMEOUT_S)
+        process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        _, rest = process.communicate()
-    with suppress(OSError), log.open("ab") as file:  # the log is a service, no reason to fail
-        file.write(rest)
+        process.wait()
+    if keeper is not None:
+        keeper.join(_STOP_TIMEOUT_S)
+    _stderr(process).close()

@@ -155,6 +155,15 @@ def test_the_server_is_stopped_whatever_happens(models_dir: Path, tmp_path: Path
     assert "stopped" in (tmp_path / "server.log").read_text(encoding="utf-8")
 
 
+def test_a_server_is_not_stopped_by_its_own_words(models_dir: Path, tmp_path: Path) -> None:
+    """Calls of a long training log more than a pipe holds: all of it is kept, and each call is answered."""
+    log = tmp_path / "server.log"
+    with serving(models_dir, log) as running, Client(running.address, timeout_s=10) as client:
+        while log.stat().st_size < 2**18:
+            for _ in range(200):
+                client.model("tiny")
+
+
 def test_a_server_that_does_not_start_is_told_with_its_words(tmp_path: Path) -> None:
     """Nothing to serve: what the server said is in the error."""
     with pytest.raises(ServingError, match="must hold a usable bundle"), serving(tmp_path, tmp_path / "log"):
