@@ -74,7 +74,10 @@ class StepConfig(Settings):
     @property
     def is_of_this_process(self) -> bool:
         """Whether some place is in its memory, which no other process sees."""
-        return any(place.startswith("memory:") for place in (*(self.input or ()), self.model, self.output))
+        return any(
+            place.startswith("memory:")
+            for place in (*(self.input or ()), self.model, self.models, self.output)
+        )
 
     @model_validator(mode="after")
     def _fits_together(self) -> StepConfig:

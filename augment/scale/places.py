@@ -19,21 +19,13 @@ __all__ = [
     "copied",
     "files_at",
     "fingerprint",
-    "forget_listings",
     "is_glob",
     "is_within",
     "opened",
     "reading",
 ]
 
-_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".arrow", ".feather")
-
-
-def forget_listings(paths: Iterable[str]) -> None:
-    """Have the file systems of URLs look anew, whatever they have seen before."""
-    for path in paths:
-        if is_url(path):
-            file_system(path)[0].invalidate_cache()
+_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".arrow", ".feather")
 
 
 def files_at(paths: Iterable[str]) -> list[str]:

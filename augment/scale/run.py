@@ -11,7 +11,7 @@ from augment.scale.engines import engine_of
 from augment.scale.gates import check_detection, check_drift, detection_of
 from augment.scale.manifest import MANIFEST, Figures, Ledger, manifest_bytes
 from augment.scale.output import Output
-from augment.scale.places import fingerprint, forget_listings
+from augment.scale.places import files_at, fingerprint
 from augment.scale.plan import make_plan, where_of
 from augment.scale.stores import store_at
 from augment.sources.source import open_source
@@ -159,7 +159,7 @@ def _signed(plan: Plan, output: Output, ledger: Ledger, figures: Figures) -> dic
         StepError: The input is no longer what it was when the step began.
         GateError: The rows do not pass.
     """
-    forget_listings({file.path for file in plan.parts.files})
+    files_at(plan.config.input or ())  # stores are asked anew, whatever their listings said before
     for file in plan.parts.files:
         if fingerprint(file.path) != file.fingerprint:
             raise StepError(

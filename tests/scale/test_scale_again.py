@@ -250,8 +250,8 @@ def test_workers_end_with_the_process_that_began_them(
     number: signal.Signals, root: Path, flat_dir: Path
 ) -> None:
     """At once, in the middle of a part: another run may have the output by then."""
-    operations = ({"do": "augment", "rows": 400_000, "conditions": ["age > 30"]},)
-    config = config_of(root, flat_dir, operations=operations, part_rows=65_536, workers=2)
+    operations = ({"do": "augment", "rows": 4_000_000, "conditions": ["age > 30"]},)
+    config = config_of(root, flat_dir, operations=operations, part_rows=2**20, workers=2)
     started = Started(config, root)
     pid = started.process.pid
     wait_for(lambda: len(spawned(children(pid))) == 2 and (root / "out" / "_run.json").exists(), started)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from augment.errors import BundleCorruptError, ModelNotFoundError, RequestError, VersionNotFoundError
+from augment.errors import (
+    BundleCorruptError,
+    DataFileError,
+    ModelNotFoundError,
+    RequestError,
+    StepError,
+    VersionNotFoundError,
+)
 from augment.runtime import Model
 from augment.scale.delivery import delivery_of
 from augment.scale.run import plan_step, run_step
+from augment.scale.stretches import reading_parquet
+from augment.urls import is_away
 from tests.scale.steps import config_of, parts_of
 
 fsspec = pytest.importorskip("fsspec")
@@ -120,3 +131,31 @@ def test_a_version_beside_a_path_must_be_its(root: Path, flat_dir: Path, store: 
         assert plan_step(model).plan.facts.version == 1
         with pytest.raises(RequestError, match=r"version must be that of .*flat/1, or be left out, got 2"):
             plan_step(model.model_copy(update={"version": 2}))
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OSError(errno.EBUSY, "SlowDown"), True),
+        (ConnectionResetError(), True),
+        (RuntimeError("what a client library raises"), True),
+        (FileNotFoundError("no such key"), False),
+        (PermissionError("forbidden"), False),
+        (OSError("Corrupt snappy compressed data"), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (pa.ArrowInvalid("no footer"), False),
+    ],
+    ids=repr,
+)
+def test_a_store_that_does_not_answer_is_told_from_a_file_that_is_wrong(
+    error: Exception, *, away: bool
+) -> None:
+    """One may answer later, exit code 1; the other would be the same, 2. A path here is always there."""
+    assert is_away("s3://bucket/a.parquet", error) == away
+    assert not is_away("/bucket/a.parquet", error)
+    told = r"s3://bucket/a\.parquet"
+    with (
+        pytest.raises(StepError if away else DataFileError, match=told),
+        reading_parquet("s3://bucket/a.parquet"),
+    ):
+        raise error
