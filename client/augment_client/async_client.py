@@ -65,9 +65,9 @@ class AsyncClient:
         self._targets = targets_of(target)
         self._timeout_s = checked_timeout(timeout_s)
         self._retries = checked_integer("retries", retries, 0, MAX_RETRIES)
-        options = channel_options()
 
         def connect(address: str) -> Any:
+            options = channel_options(address)
             if channel_credentials is None:
                 return grpc.aio.insecure_channel(address, options)
             return grpc.aio.secure_channel(address, channel_credentials, options)
@@ -330,7 +330,7 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """End all calls and close the connections."""
-        for channel in self._replicas.channels:
+        for channel in self._replicas.close():
             await channel.close()
 
     async def __aenter__(self) -> Self:

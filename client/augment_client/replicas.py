@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Replicas", "targets_of"]
 
 _LISTS_OF_ADDRESSES = ("ipv4:", "ipv6:")
+_SCHEMES = (*_LISTS_OF_ADDRESSES, "dns:", "unix:", "unix-abstract:", "vsock:", "xds:", "passthrough:")
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]\s]+\]|[^\[\]:/\s]+):([0-9]{1,5})")
+_LAST_PORT = 65535
 _DEADLINE_EXCEEDED = 4
 
 
@@ -29,10 +34,19 @@ def targets_of(target: str | Sequence[str]) -> tuple[str, ...]:
     if isinstance(target, str):
         names = [target] if target.startswith(_LISTS_OF_ADDRESSES) else target.split(",")
     else:
-        names = list(target)
-    if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise InvalidRequestError.of("target", "must be host:port, or several of them", target)
+        names = list(target) if isinstance(target, Iterable) else []
+    if not names or not all(isinstance(name, str) and _is_target(name.strip()) for name in names):
+        remedy = "For instance: localhost:50051, [::1]:50051, dns:///host:port, unix:///path"
+        raise InvalidRequestError.of("target", "must be host:port, or several of them", target, remedy)
     return tuple(name.strip() for name in names)
+
+
+def _is_target(name: str) -> bool:
+    """Whether a name is what gRPC does not misread: it takes port 443 where there is none, and 34463 for 99999."""
+    if name.startswith(_SCHEMES):
+        return True
+    found = _HOST_AND_PORT.fullmatch(name)
+    return found is not None and 0 < int(found[2]) <= _LAST_PORT
 
 
 class Replicas:
@@ -49,17 +63,29 @@ class Replicas:
 
     def __init__(self, targets: Sequence[str], connect: Callable[[str], Any], token: str = "") -> None:
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self.channels = [connect(target) for target in targets]
-        self._stubs = [AugmentServiceStub(channel) for channel in self.channels]
+        self._channels = [connect(target) for target in targets]
+        self._stubs = [AugmentServiceStub(channel) for channel in self._channels]
         self._current = 0
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._stubs)
 
     @property
     def stub(self) -> Any:
-        """The server that calls go to."""
+        """The server that calls go to.
+
+        Raises:
+            InvalidRequestError: The client is closed.
+        """
+        if self._is_closed:
+            raise InvalidRequestError.of("client", "must be open to be called", "closed")
         return self._stubs[self._current]
+
+    def close(self) -> list[Any]:
+        """Let no more calls begin; return the channels, to be closed."""
+        self._is_closed = True
+        return self._channels
 
     def leave(self, stub: Any) -> None:
         """Let calls go to the server after `stub`, if they still go to this one."""
