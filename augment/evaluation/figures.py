@@ -79,11 +79,10 @@ def _histograms(comparison: NumberComparison) -> go.Figure:
 
 def _point_in_time(seconds: float) -> dt.datetime:
     """Return a bin's end; of dates such as 9999-12-31 some lie beyond what a year can be."""
-    first, last = dt.datetime.min, dt.datetime.max
-    least, most = (end.replace(tzinfo=dt.UTC).timestamp() for end in (first, last))
-    if least < seconds < most:
-        return dt.datetime.fromtimestamp(seconds, dt.UTC).replace(tzinfo=None)
-    return first if seconds <= least else last
+    first, last = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
+    inside = first.timestamp() < seconds < last.timestamp()
+    point = dt.datetime.fromtimestamp(seconds, dt.UTC) if inside else last if seconds > 0 else first
+    return point.replace(tzinfo=None)
 
 
 def _steps(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -38,10 +40,8 @@ def test_targets(target: str | list[str]) -> None:
     Client(target).close()
 
 
-def test_this_machine_is_called_past_the_proxy(
-    server: ServerThread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where all of a company's machines have `http_proxy` set: it would see the token, and not this loopback."""
+def test_this_machine_is_called_past_the_proxy(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `http_proxy` is set for a whole company: it would see the token, and not this loopback."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
         with Client(server.target, token="t" * 20, retries=0) as client:
@@ -78,3 +78,18 @@ async def test_a_closed_client_says_so(server: ServerThread) -> None:
         await other.models()
     with pytest.raises(InvalidRequestError, match="client must be open"):
         await other.generate("tiny", rows=1)
+
+
+def test_an_async_client_outlives_event_loops(server: ServerThread) -> None:
+    """Made before any runs, as at the top of a module, and used in several: a channel belongs to one."""
+    client = AsyncClient(server.target)
+
+    async def generated() -> int:
+        return int((await client.generate("tiny", rows=3)).num_rows)
+
+    assert [asyncio.run(generated()) for _ in range(2)] == [3, 3]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda _: asyncio.run(generated()), range(6))) == [3] * 6
+    asyncio.run(client.aclose())
+    with pytest.raises(InvalidRequestError, match="client must be open"):
+        asyncio.run(generated())
