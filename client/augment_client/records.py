@@ -145,4 +145,6 @@ def _plain(cell: Any) -> Any:
 
 def _not_records(records: object, field: str) -> InvalidRecordsError:
     rule = "must be a table of pandas, polars or pyarrow, a list of dicts, or one dict"
-    return InvalidRecordsError.of(field, rule, type(records).__name__)
+    inside = [name for name in ("records", "latent") if hasattr(records, name)]  # what a call gave back
+    remedy = f"Give its .{inside[0]}" if inside else ""
+    return InvalidRecordsError.of(field, rule, type(records).__name__, remedy)

@@ -58,6 +58,17 @@ def test_one_table_is_no_iterable_of_tables(server: ServerThread, batches: objec
         client.denoise_batches("tiny", batches)  # type: ignore[arg-type]
 
 
+def test_what_a_call_gave_back_is_told_where_its_table_is(server: ServerThread) -> None:
+    """`encode` gives `Latents`, which `decode` does not take: it takes its `latent`."""
+    with Client(server.target) as client:
+        latents = client.encode("tiny", every_kind(3, 1))
+        with pytest.raises(InvalidRecordsError, match=r"Give its \.latent"):
+            client.decode("tiny", latents)  # type: ignore[arg-type]
+        repaired = client.denoise("tiny", every_kind(3, 1))
+        with pytest.raises(InvalidRecordsError, match=r"Give its \.records"):
+            client.encode("tiny", repaired)  # type: ignore[arg-type]
+
+
 def test_a_reader_of_batches_is_one(server: ServerThread) -> None:
     """As Parquet files give it."""
     table = every_kind(20, 1)
