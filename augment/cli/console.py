@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 
 from rich.console import Console
 from rich.text import Text
@@ -21,9 +23,20 @@ def out() -> Console:
     return console
 
 
+class _Asides(Console):
+    """A console for what nobody has to read: where the reader goes away, the work goes on without it."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; Console's own way is to end the process."""
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stderr.fileno())
+            os.close(nowhere)
+
+
 def stderr() -> Console:
     """Return a console on stderr, for progress, warnings and errors."""
-    return Console(stderr=True, highlight=False)
+    return _Asides(stderr=True, highlight=False)
 
 
 def say(text: str, style: str = "") -> None:
