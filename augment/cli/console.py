@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -24,7 +25,12 @@ def out() -> Console:
 
 
 class _Asides(Console):
-    """A console for what nobody has to read: where the reader goes away, the work goes on without it."""
+    """A console for what nobody has to read: its reader goes away, its disk is full, the work goes on."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as the console does; what the file does not take is lost."""
+        with suppress(OSError):
+            super().print(*objects, **how)
 
     def on_broken_pipe(self) -> None:
         """Write to nowhere from now on; Console's own way is to end the process."""
