@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -21,9 +24,25 @@ def out() -> Console:
     return console
 
 
+class _Asides(Console):
+    """A console for what nobody has to read: its reader goes away, its disk is full, the work goes on."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as the console does; what the file does not take is lost."""
+        with suppress(OSError):
+            super().print(*objects, **how)
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; Console's own way is to end the process."""
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stderr.fileno())
+            os.close(nowhere)
+
+
 def stderr() -> Console:
     """Return a console on stderr, for progress, warnings and errors."""
-    return Console(stderr=True, highlight=False)
+    return _Asides(stderr=True, highlight=False)
 
 
 def say(text: str, style: str = "") -> None:

@@ -258,9 +258,13 @@ def _judge(schema: Schema, seed: int) -> Judge | None:
 
     def judge(train: pa.Table, heldout: pa.Table, synthetic: pa.Table) -> dict[str, float]:
         target = schema.target.name if schema.target is not None else None
-        found = evaluate(
-            train, heldout, synthetic, schema=schema, target=target, seed=seed, max_rows=_JUDGED_ROWS
-        )
+        try:
+            found = evaluate(
+                train, heldout, synthetic, schema=schema, target=target, seed=seed, max_rows=_JUDGED_ROWS
+            )
+        except Exception as exc:  # noqa: BLE001 - what was trained for hours is worth more than its figures
+            warn(f"samples are not judged: unexpected {type(exc).__name__}: {exc}")
+            return {}
         return figures_for_manifest(found)
 
     return judge

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.evaluation.cells import OTHER, compared, is_number, labels, numbers, top_labels
+from augment.evaluation.cells import OTHER, compared, is_number, labels, numbers, top_labels, within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ def _codes_or_numbers(
 ) -> NDArray[np.float64] | NDArray[np.int64]:
     """Return float64 for a number, int64 level codes for a category; shape (rows,)."""
     if is_number(column):
-        return numbers(table[column.name])
+        return within_reach([numbers(table[column.name])])[0]
     kept = [*levels[column.name], OTHER]
     code = {level: index for index, level in enumerate(kept)}
     return np.array([code.get(label, len(kept) - 1) for label in labels(table[column.name])], dtype=np.int64)

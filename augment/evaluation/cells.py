@@ -9,16 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from augment.data.schema import Column, Schema
 
-__all__ = ["MISSING", "OTHER", "compared", "is_number", "labels", "numbers", "top_labels"]
+__all__ = ["MISSING", "OTHER", "compared", "is_number", "labels", "numbers", "top_labels", "within_reach"]
 
 MISSING = "(missing)"
 OTHER = "(other)"
 _NUMBER_KINDS = frozenset({"integer", "number", "datetime"})
 _LABEL_KINDS = frozenset({"category", "boolean"})
+_FAR = 480  # powers of two: of numbers within them, a billion squares have a finite sum, and none vanishes
+_TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def is_number(column: Column) -> bool:
@@ -42,14 +46,23 @@ def numbers(values: pa.ChunkedArray) -> NDArray[np.float64]:
     if pa.types.is_date(kind):
         values = values.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(values.type):
-        ticks = values.cast(pa.timestamp("us")).cast(pa.int64())
-        return np.asarray(_floats(ticks) / 1e6)
+        return np.asarray(_floats(values.cast(pa.int64())) / _TICKS[values.type.unit])
     return _floats(values)
 
 
 def _floats(values: pa.ChunkedArray) -> NDArray[np.float64]:
     floats = values.cast(pa.float64(), safe=False)
     return np.asarray(pc.fill_null(floats, np.nan).to_numpy(), dtype=np.float64)
+
+
+def within_reach(parts: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Return a column's cells in several tables, over one power of two where they are huge or tiny.
+
+    No figure depends on a column's unit, and 1e308 squared is no number.
+    """
+    most = max((float(np.nanmax(np.abs(part))) for part in parts if not np.isnan(part).all()), default=0.0)
+    exponent = int(np.frexp(most)[1])
+    return list(parts) if abs(exponent) <= _FAR else [np.ldexp(part, -exponent) for part in parts]
 
 
 def labels(values: pa.ChunkedArray) -> NDArray[np.str_]:

@@ -113,12 +113,14 @@ def _edges(values: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
     if high <= low:
         width = abs(low) * 0.05 or 0.5
         return np.array([low - width, low + width])
-    return np.linspace(low, high, MAX_BINS + 1)
+    return 2 * np.linspace(
+        low / 2, high / 2, MAX_BINS + 1
+    )  # halves: the largest float less the least is none
 
 
 def _bulk(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return where nearly all values lie: a long tail would squeeze the bulk into a few bins."""
-    low, first, third, high = (float(q) for q in np.quantile(values, [_TAIL, 0.25, 0.75, 1 - _TAIL]))
+    low, first, third, high = (2 * float(q) for q in np.quantile(values / 2, [_TAIL, 0.25, 0.75, 1 - _TAIL]))
     if reach := _REACH * (third - first):
         low, high = max(low, first - reach), min(high, third + reach)
     least, most, spread = float(values.min()), float(values.max()), high - low

@@ -68,13 +68,21 @@ def column_plot(comparison: Comparison) -> go.Figure:
 def _histograms(comparison: NumberComparison) -> go.Figure:
     edges: Any = comparison.edges
     if comparison.kind == "datetime":
-        edges = [dt.datetime.fromtimestamp(edge, dt.UTC).replace(tzinfo=None) for edge in comparison.edges]
+        edges = [_point_in_time(edge) for edge in comparison.edges]
     real = go.Scatter(x=edges, y=_steps(comparison.real), name="real", fill="tozeroy", fillcolor="#31688e40")
     synthetic = go.Scatter(x=edges, y=_steps(comparison.synthetic), name="synthetic")
     for trace, color in ((real, REAL), (synthetic, SYNTHETIC)):
         trace.update(mode="lines", line={"shape": "hv", "color": color, "width": 1.6})
         trace.update(hovertemplate="%{x}: %{y:.1%}")
     return figure([real, synthetic], 190, yaxis={"tickformat": ".0%", "rangemode": "tozero", "nticks": 4})
+
+
+def _point_in_time(seconds: float) -> dt.datetime:
+    """Return a bin's end; of dates such as 9999-12-31 some lie beyond what a year can be."""
+    first, last = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
+    inside = first.timestamp() < seconds < last.timestamp()
+    point = dt.datetime.fromtimestamp(seconds, dt.UTC) if inside else last if seconds > 0 else first
+    return point.replace(tzinfo=None)
 
 
 def _steps(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -135,10 +135,18 @@ def _binned(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return numpy's ten bins of equal width of each column; missing cells fall beyond the last."""
     bins = np.zeros(numbers.shape, np.int64)
     for index, values in enumerate(numbers.T):
-        present = _present(values)
-        edges = np.histogram_bin_edges(present, bins=_BINS) if len(present) else np.zeros(1)
-        bins[:, index] = np.digitize(values, edges)
+        bins[:, index] = np.digitize(values, _edges(_present(values)))
     return bins
+
+
+def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ends of ten bins; of a bin a value where floats lie too far apart, as 0.3 and 0.1 + 0.2."""
+    if not len(present):
+        return np.zeros(1)
+    try:
+        return np.histogram_bin_edges(present, bins=_BINS)
+    except ValueError:  # ten ends between two numbers that have fewer between them
+        return np.append(np.unique(present), np.inf)
 
 
 def _numeric_error(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.evaluation.cells import MISSING, is_number, labels, numbers
+from augment.evaluation.cells import MISSING, is_number, labels, numbers, within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +86,12 @@ def code(columns: Sequence[Column], *tables: pa.Table) -> list[Rows]:
     others = [column for column in columns if not is_number(column)]
     coded = [_codes([labels(table[column.name]) for table in tables]) for column in others]
     missing = np.array([absent for _, absent in coded], dtype=np.int64)
+    measured = [within_reach([numbers(table[column.name]) for table in tables]) for column in numeric]
     return [
         Rows(
             tuple(column.name for column in numeric),
             tuple(column.name for column in others),
-            _beside([numbers(table[column.name]) for column in numeric], table.num_rows, np.float64),
+            _beside([parts[index] for parts in measured], table.num_rows, np.float64),
             _beside([parts[index] for parts, _ in coded], table.num_rows, np.int64),
             missing,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import grpc
@@ -35,7 +36,7 @@ _R = TypeVar("_R", "Records", "Denoised", "Draws", "Latents", "Scores", "Predict
 
 
 class AsyncClient:
-    """Calls an Augment server from asyncio. Close it, or use `async with`, on the loop that it was made on.
+    """Calls an Augment server from any event loop. Close it where it is called, or use `async with`.
 
     Everything is as in `Client`, with `await`; `generate_batches` is iterated with `async for`.
 
@@ -65,15 +66,15 @@ class AsyncClient:
         self._targets = targets_of(target)
         self._timeout_s = checked_timeout(timeout_s)
         self._retries = checked_integer("retries", retries, 0, MAX_RETRIES)
-        options = channel_options()
 
         def connect(address: str) -> Any:
+            options = channel_options(address)
             if channel_credentials is None:
                 return grpc.aio.insecure_channel(address, options)
             return grpc.aio.secure_channel(address, channel_credentials, options)
 
         sent = checked_token(token, self._targets, encrypted=channel_credentials is not None)
-        self._replicas = Replicas(self._targets, connect, sent)
+        self._replicas = Replicas(self._targets, connect, sent, asyncio.get_running_loop)
 
     async def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
         """Return the server's version, limits and features."""
@@ -330,7 +331,7 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """End all calls and close the connections."""
-        for channel in self._replicas.channels:
+        for channel in self._replicas.close():
             await channel.close()
 
     async def __aenter__(self) -> Self:

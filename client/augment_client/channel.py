@@ -64,8 +64,12 @@ def is_forked() -> bool:
     return not supported and bool(_processes - {os.getpid()})
 
 
-def channel_options() -> list[tuple[str, str | int]]:
-    """Return gRPC's settings: retries, sizes, and pings that notice a server that is gone."""
+def channel_options(target: str) -> list[tuple[str, str | int]]:
+    """Return gRPC's settings: retries, sizes, and pings that notice a server that is gone.
+
+    A server on this machine is never called through a proxy, whatever `http_proxy` and `no_proxy` say: it has
+    another machine's loopback, and would see a token that was meant for this one alone.
+    """
     _processes.add(os.getpid())
     return [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
@@ -77,6 +81,7 @@ def channel_options() -> list[tuple[str, str | int]]:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_http_proxy", int(not _is_loopback(target))),
     ]
 
 

@@ -70,9 +70,9 @@ class Client:
         self._targets = targets_of(target)
         self._timeout_s = checked_timeout(timeout_s)
         self._retries = checked_integer("retries", retries, 0, MAX_RETRIES)
-        options = channel_options()
 
         def connect(address: str) -> Any:
+            options = channel_options(address)
             if channel_credentials is None:
                 return grpc.insecure_channel(address, options)
             return grpc.secure_channel(address, channel_credentials, options)
@@ -329,7 +329,7 @@ class Client:
 
     def close(self) -> None:
         """End all calls and close the connections."""
-        for channel in self._replicas.channels:
+        for channel in self._replicas.close():
             channel.close()
 
     def __enter__(self) -> Self:

@@ -18,7 +18,7 @@ import grpc
 from augment_client import requests, responses
 from augment_client.errors import ClientError, ProtocolError
 from augment_client.failures import error_of, is_own_cancellation, server_cancelled
-from augment_client.records import to_table
+from augment_client.records import tables_of, to_table
 from augment_client.streams import RunningCall
 from augment_proto.v1 import augment_pb2 as pb
 
@@ -126,7 +126,7 @@ class DenoiseStream:
         patience: Patience,
     ) -> None:
         self._conversation = _Conversation(header)
-        self._chunks: Iterator[pb.DenoiseChunk] = _chunks(batches, first_row)
+        self._chunks: Iterator[pb.DenoiseChunk] = _chunks(tables_of(batches), first_row)
         self._line = line
         self._patience = patience
         self._running = _Sending()
@@ -231,7 +231,7 @@ class AsyncDenoiseStream:
         patience: Patience,
     ) -> None:
         self._conversation = _Conversation(header)
-        self._chunks = _async_chunks(batches, first_row)
+        self._chunks = _async_chunks(tables_of(batches), first_row)
         self._line = line
         self._patience = patience
         self._running = RunningCall()

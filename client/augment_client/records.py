@@ -13,7 +13,7 @@ from augment_proto.limits import Limits
 from augment_proto.plain import to_plain
 from augment_proto.types import check_schema
 
-__all__ = ["RecordsLike", "latent_table", "to_table"]
+__all__ = ["RecordsLike", "latent_table", "tables_of", "to_table"]
 
 
 class _ArrowStream(Protocol):
@@ -43,6 +43,19 @@ def to_table(records: RecordsLike, field: str = "records") -> pa.Table:
     except ArrowFormatError as error:
         raise InvalidArrowError.of(field, error.rule, error.value) from error
     return table
+
+
+def tables_of(batches: Any) -> Any:
+    """Return what gives tables, told from one table: who goes through that gets its columns, or their names.
+
+    Raises:
+        InvalidRecordsError: It is one table, or nothing to go through.
+    """
+    is_table = hasattr(batches, "columns") or isinstance(batches, Mapping | str | bytes)
+    if is_table or not (hasattr(batches, "__aiter__") or isinstance(batches, Iterable)):
+        remedy = "Give a list of tables, or call denoise"
+        raise InvalidRecordsError.of("batches", "must be an iterable of tables", batches, remedy)
+    return batches
 
 
 def latent_table(latent: Any) -> pa.Table:
@@ -132,4 +145,6 @@ def _plain(cell: Any) -> Any:
 
 def _not_records(records: object, field: str) -> InvalidRecordsError:
     rule = "must be a table of pandas, polars or pyarrow, a list of dicts, or one dict"
-    return InvalidRecordsError.of(field, rule, type(records).__name__)
+    inside = [name for name in ("records", "latent") if hasattr(records, name)]  # what a call gave back
+    remedy = f"Give its .{inside[0]}" if inside else ""
+    return InvalidRecordsError.of(field, rule, type(records).__name__, remedy)

@@ -49,9 +49,9 @@ SECRET = "a-clients-token-0123456789"  # noqa: S105 - made up
 @pytest.fixture(scope="module", autouse=True)
 def connections() -> Iterator[None]:
     """Give each client a connection of its own: gRPC shares those of one process, and one has one worker."""
-    own = [*channel_options(), ("grpc.use_local_subchannel_pool", 1)]
+    own = [*channel_options("localhost"), ("grpc.use_local_subchannel_pool", 1)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("augment_client.client.channel_options", lambda: own)
+        patch.setattr("augment_client.client.channel_options", lambda _: own)
         yield
 
 
