@@ -113,7 +113,7 @@ class Endless:
 def test_rows_are_taken_from_a_quota_before_their_caller_has_them(flat_dir: Path) -> None:
     """So that they are also where a caller takes a part of them and is gone before the rest is sent."""
     options = settings(flat_dir)
-    registry, principal = Registry.open(options), Principal("quitter", ("*:*",), 60)
+    registry, principal = Registry.open(options), Principal("quitter", ("*:*",), 20)
     operations = Operations(registry, options)
 
     async def take_one() -> None:
@@ -127,5 +127,5 @@ def test_rows_are_taken_from_a_quota_before_their_caller_has_them(flat_dir: Path
                 assert (await anext(stream)).HasField("header")
 
     asyncio.run(take_one())
-    assert operations.quotas.spend(principal, 0) > 0  # 64 of 60 rows
+    assert operations.quotas.spend(principal, 0) > 0  # 32 of 20 rows
     registry.close()
