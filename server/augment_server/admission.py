@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +31,7 @@ LEAST_ROWS = 256
 
 _LEAST_RETRY_S, _LONGEST_RETRY_S = 0.1, 60.0
 _SLACK_S = 1.0
-_MEMORY = 0.8
+_MEMORY = 0.95
 _LIKELY = 0.5
 """Who would wait longer than this share of what is allowed is refused at once: the estimate is one."""
 
@@ -113,11 +113,13 @@ class _Computation:
         jobs: Those that are done together; mostly one.
         cost: What they cost, in rows.
         gathers: The kind whose next computation waits for the end of this one; None: none does.
+        began_s: When its place was taken, by the monotonic clock.
     """
 
     jobs: list[_Job]
     cost: int
     gathers: Hashable = None
+    began_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def computations_of(settings: Settings) -> int:
 
 
 class Rate:
-    """Rows a second that one computation makes, as measured lately; the last five count most."""
+    """Rows a second that one computation makes, as measured lately; the last twenty count most."""
 
     def __init__(self) -> None:
         self._rows = 0.0
@@ -287,7 +289,9 @@ class Admission:
         """Give the outcomes to those who wait for them, and the place to the next."""
         self._end(computation, done.outcomes)
         if done.seconds is not None:
-            self._rate.add(computation.cost, done.seconds)
+            self._rate.add(
+                computation.cost, time.monotonic() - computation.began_s
+            )  # what waits, waits so long
             self._metrics.computed(done.rows, len(computation.jobs), done.seconds)
         self._start()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_cost", "cost_and_company", "request_cost"]
 
-_FIRST_ROWS, _NEXT_ROWS = 32, 4096
+_NEXT_ROWS = 4096
 
 
 def request_cost(request: Request, most: int) -> int:
@@ -81,10 +81,13 @@ def _times(request: Request) -> int:
 def batch_cost(rows_left: int, number: int, last_rows: int = 0) -> int:
     """Return the cost of a stream's next batch.
 
+    The first is small, and costs what the second does, which follows at once: were it cheap, so many streams
+    would be let in while others are at their first that all of them wait long for their second.
+
     Args:
         rows_left: Rows that the stream still owes.
-        number: How many batches came before it: the first is small, and the second need not be like it.
+        number: How many batches came before it.
         last_rows: Rows of the batch before it.
     """
-    likely = (_FIRST_ROWS, _NEXT_ROWS)[number] if number <= 1 else last_rows
+    likely = _NEXT_ROWS if number <= 1 else last_rows
     return max(LEAST_ROWS, min(rows_left, likely))
