@@ -47,12 +47,14 @@ class Bid:
         rows: What the work costs.
         time_left_s: Until the call's deadline; None: it has none.
         begun: Whether it is a stream that was admitted before: it waits for its turn and is not refused.
+        is_priced: Whether the work takes as long as its cost says; else the rate is not measured by it.
     """
 
     client: str
     rows: int = LEAST_ROWS
     time_left_s: float | None = None
     begun: bool = False
+    is_priced: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,10 @@ class Company:
 class _Job:
     """Some work, and two futures of the event loop: that it has begun, and what became of it."""
 
-    def __init__(self, work: Callable[[], Any], company: Company | None) -> None:
+    def __init__(self, work: Callable[[], Any], company: Company | None, *, is_priced: bool) -> None:
         loop = asyncio.get_running_loop()
         self.work = work
+        self.is_priced = is_priced
         self.company = company
         self.context = contextvars.copy_context()
         self.begun: asyncio.Future[None] = loop.create_future()
@@ -120,6 +123,11 @@ class _Computation:
     cost: int
     gathers: Hashable = None
     began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it takes as long as its cost says."""
+        return all(job.is_priced for job in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -216,7 +224,7 @@ class Admission:
             OverloadedError: Too much waits, or it waited too long.
         """
         self.require_room(bid)
-        job = _Job(work, company)
+        job = _Job(work, company, is_priced=bid.is_priced)
         kind, size = (None, 0) if company is None else (company.kind, company.size)
         ticket = Ticket(bid.client, max(1, bid.rows), kind, size, job)
         self._queue.put(ticket)
@@ -289,9 +297,8 @@ class Admission:
         """Give the outcomes to those who wait for them, and the place to the next."""
         self._end(computation, done.outcomes)
         if done.seconds is not None:
-            self._rate.add(
-                computation.cost, time.monotonic() - computation.began_s
-            )  # what waits, waits so long
+            if computation.is_priced:
+                self._rate.add(computation.cost, time.monotonic() - computation.began_s)
             self._metrics.computed(done.rows, len(computation.jobs), done.seconds)
         self._start()
 

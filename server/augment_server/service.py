@@ -62,7 +62,9 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         left, cost = request.rows, batch_cost(request.rows, 0)
         for number in itertools.count(1):
             begun = number > 1
-            part = await self._run(partial(_part, messages, 1 if begun else 2), context, cost, begun=begun)
+            work = partial(_part, messages, 1 if begun else 2)
+            is_priced = begun or cost == LEAST_ROWS  # see `batch_cost`
+            part = await self._run(work, context, cost, begun=begun, is_priced=is_priced)
             rows = part[-1].chunk.row_count if part else 0
             owed_s = self._operations.quotas.spend(caller(), rows)  # before its caller has them and is gone
             for message in part:
@@ -129,10 +131,16 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
         return answer
 
     async def _run(
-        self, work: Callable[[], _T], context: Any, rows: int = LEAST_ROWS, *, begun: bool = False
+        self,
+        work: Callable[[], _T],
+        context: Any,
+        rows: int = LEAST_ROWS,
+        *,
+        begun: bool = False,
+        is_priced: bool = True,
     ) -> _T:
         """Return `work()`, computed when it is the call's turn."""
-        bid = Bid(current_call().client, rows, context.time_remaining(), begun)
+        bid = Bid(current_call().client, rows, context.time_remaining(), begun, is_priced)
         return await self._admission.run(bid, work)
 
 
