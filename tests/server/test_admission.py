@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -257,3 +258,19 @@ def test_the_rate_follows_what_is_measured() -> None:
     for _ in range(50):
         rate.add(100, 4.0)
     assert rate.seconds(100) == pytest.approx(4.0, rel=0.01)
+
+
+async def test_what_costs_more_than_it_takes_does_not_make_the_rate_look_high(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """The first turn of a stream: by it, what waits would seem to be done at once."""
+    queue, work = admission(pool, max_queue_s=1.0), Work()
+    await queue.run(Bid("a", 256), lambda: time.sleep(0.1))
+    await queue.run(Bid("a", 10**6, is_priced=False), lambda: None)
+    holding = await busy(queue, work)
+    waiting = asyncio.create_task(queue.run(Bid("a", 4096), work.named("waits")))
+    await settle()
+    with pytest.raises(OverloadedError):
+        queue.require_room(Bid("a", 4096))
+    work.held.set()
+    await asyncio.gather(holding, waiting)
