@@ -137,6 +137,7 @@ bench-private: $(VENV)/.installed ## Fidelity of private training against epsilo
 
 bench-overload: $(VENV)/.installed ## Ten times the load, stalled and cancelled clients, beside their targets; BENCH_ARGS="--models DIR --model NAME"
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.overload $(BENCH_ARGS)
+	$(if $(BENCH_ARGS),,PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.overload --small)
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.stalled $(BENCH_ARGS)
 	PYTHONPATH="benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m serving.cancelled $(BENCH_ARGS)
 

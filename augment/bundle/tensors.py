@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,23 +24,22 @@ def case_mismatch(case: GoldenCase, info: GraphInfo) -> str:
 
 
 def tensors_mismatch(
-    tensors: Mapping[str, NDArray[Any]], infos: Iterable[TensorInfo], sides: dict[str, int]
+    tensors: Mapping[str, NDArray[Any]], infos: Collection[TensorInfo], sides: dict[str, int]
 ) -> str:
     """Say how `tensors` do not fit `infos`; empty text where they fit.
 
     `sides` holds the lengths of free sides met so far and takes in new ones, so that one name means
     one length over all tensors, e.g. `rows`.
     """
-    wanted = {info.name: info for info in infos}
-    if set(tensors) != set(wanted):
-        return f"must have the tensors {sorted(wanted)}, got {sorted(tensors)}"
-    for name, info in wanted.items():
-        found = tensors[name]
-        if found.dtype.name != info.dtype or found.ndim != len(info.shape):
-            rule = f"{name} must be {info.dtype} of shape {list(info.shape)}"
+    if len(tensors) != len(infos) or any(info.name not in tensors for info in infos):
+        return f"must have the tensors {sorted(info.name for info in infos)}, got {sorted(tensors)}"
+    for info in infos:
+        found = tensors[info.name]
+        if found.dtype != info.dtype or found.ndim != len(info.shape):
+            rule = f"{info.name} must be {info.dtype} of shape {list(info.shape)}"
             return f"{rule}, got {found.dtype} of shape {list(found.shape)}"
         for side, length in zip(info.shape, found.shape, strict=True):
             expected = side if isinstance(side, int) else sides.setdefault(side, length)
             if length != expected or length == 0:
-                return f"{name} must have the shape {list(info.shape)}, got {list(found.shape)}"
+                return f"{info.name} must have the shape {list(info.shape)}, got {list(found.shape)}"
     return ""

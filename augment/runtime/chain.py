@@ -48,8 +48,8 @@ class Draft:
     def take(self, column: int, drawn: Mapping[str, NDArray[Any]]) -> None:
         """Write the drawn cells where they are to be made."""
         where = self.given[:, column] < 1
-        self.tokens[where, column] = drawn["tokens"][where]
-        self.residuals[where, column] = drawn["residuals"][where]
+        np.copyto(self.tokens[:, column], drawn["tokens"], where=where)
+        np.copyto(self.residuals[:, column], drawn["residuals"], where=where)
 
 
 class Place(NamedTuple):
@@ -65,7 +65,7 @@ class Chain:
 
     Attributes:
         order: The token columns in the order of generation.
-        rows: N, of which there are as many as a graph may run on.
+        rows: N, of which there are as many as a graph may run on: part of a block, or several blocks.
     """
 
     def __init__(self, engine: Engine, sampler: str, rows: int) -> None:
@@ -88,9 +88,11 @@ class Chain:
 
     def noise(self, name: str, place: Place) -> NDArray[np.float32]:
         """Return the uniform numbers of a name at a place: (N, C)."""
-        shape = (self._block_rows, len(self.order))
-        whole = noise(name, shape, seed=place.seed, block=place.block, sampler=self._sampler)
-        return whole[place.start : place.start + self.rows]
+        shape, sampler = (self._block_rows, len(self.order)), self._sampler
+        blocks = range(place.block, place.block + -(-(place.start + self.rows) // self._block_rows))
+        whole = [noise(name, shape, seed=place.seed, block=block, sampler=sampler) for block in blocks]
+        joined = whole[0] if len(whole) == 1 else np.concatenate(whole)
+        return joined[place.start : place.start + self.rows]
 
     def uniforms(self, prefix: str, place: Place) -> Uniforms:
         """Return uniform numbers for tokens and residuals."""
@@ -101,10 +103,12 @@ class Chain:
         if self._nothing is not None and not made.given.any():
             return self._nothing
         inputs = {"tokens": made.tokens, "residuals": made.residuals, "observed": made.given}
-        state = self._run("start", inputs)["state"]
-        if not made.given.any():
-            self._nothing = state
-        return state
+        if made.given.any():
+            return self._run("start", inputs)["state"]
+        blocks = max(1, self.rows // self._block_rows)  # which are all alike
+        first = {name: array[: self.rows // blocks] for name, array in inputs.items()}
+        self._nothing = np.tile(self._run("start", first)["state"], (blocks, 1))
+        return self._nothing
 
     def hidden(self, state: NDArray[np.float32], column: int) -> NDArray[np.float32]:
         """Return the hidden state that a column's distribution comes from."""

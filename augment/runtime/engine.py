@@ -35,6 +35,7 @@ class Engine:
         threads: How many blocks are made at once.
         parts: How many rows are whose, where those of several callers are run together; empty: all one's.
         smaller: On how many rows, in increasing order, graphs give what they give on a block.
+        counts: On how many blocks at once, in increasing order, the graphs that make records give the same.
     """
 
     codec: Codec
@@ -44,6 +45,7 @@ class Engine:
     threads: int = 1
     parts: tuple[int, ...] = ()
     smaller: tuple[int, ...] = ()
+    counts: tuple[int, ...] = (1,)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from augment.runtime.sizes import by_row, span_of
 from augment.runtime.stepwise import Maker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -32,36 +32,55 @@ def generated_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield rows `offset` to `offset + rows` of the endless table of a seed and a wish, in the wire schema.
 
-    A batch has the rows of one block; with `max_rows`, as many rows as that, but for the last one.
+    A batch ends where a multiple of `max_rows` does, so that batches of whole blocks need no part of the next
+    one; without it, a batch has what is made at once.
     """
-    blocks = _blocks(engine, sampler, wish, seed=seed, offset=offset, rows=rows)
+    parts = _parts(engine, sampler, wish, seed=seed, offset=offset, rows=rows, max_rows=max_rows)
     first_row = offset
-    for encoded in blocks if max_rows is None else _resized(blocks, max_rows):
+    for encoded in parts if max_rows is None else _resized(parts, max_rows, offset % max_rows):
         yield engine.codec.decode(encoded, first_row=first_row, seed=seed)
         first_row += len(encoded.tokens)
 
 
-def _blocks(
-    engine: Engine, sampler: str, wish: Wish, *, seed: int, offset: int, rows: int
+def _parts(
+    engine: Engine, sampler: str, wish: Wish, *, seed: int, offset: int, rows: int, max_rows: int | None
 ) -> Iterator[Encoded]:
-    """Yield the wanted rows of each block they touch, several blocks made at once."""
+    """Yield the wanted rows of the blocks they touch, one or several at a time, several times at once.
+
+    No more at a time than leaves each thread a part of a batch.
+    """
     size, end = engine.block_rows, offset + rows
     numbers = range(offset // size, (end - 1) // size + 1)
+    threads = min(engine.threads, len(numbers))
     make = _maker_of(engine, sampler, wish)
-    sizes = engine.sizes if wish.is_plain else (size,)  # the class of a row may hang on those of its block
+    plain = wish.is_plain  # else the class of a row may hang on those of its block
+    sizes, counts = (engine.sizes, engine.counts) if plain else ((size,), (1,))
+    wanted_soon = len(numbers) if max_rows is None else min(len(numbers), -(-max_rows // size))
+    most = -(-wanted_soon // threads)
 
-    def wanted(block: int) -> Encoded:
-        first, last = max(0, offset - block * size), min(size, end - block * size)
-        span = span_of(first, last, sizes)
-        made = make(Place(seed, block, span.start), span.stop - span.start)
+    def wanted(blocks: range) -> Encoded:
+        whole = len(blocks) * size
+        first, last = max(0, offset - blocks.start * size), min(whole, end - blocks.start * size)
+        span = span_of(first, last, sizes) if len(blocks) == 1 else slice(0, whole)
+        made = make(Place(seed, blocks.start, span.start), span.stop - span.start)
         return _rows(made, first - span.start, last - span.start)
 
-    with closing(computed_ahead(wanted, numbers, threads=min(engine.threads, len(numbers)))) as made:
+    parts = _cut(numbers, [count for count in counts if count <= most])
+    with closing(computed_ahead(wanted, parts, threads=threads)) as made:
         yield from made
 
 
+def _cut(numbers: range, counts: Sequence[int]) -> Iterator[range]:
+    """Yield numbers in runs, each as long as the longest of some lengths, one of which is 1, that fits."""
+    start = numbers.start
+    while start < numbers.stop:
+        count = max(count for count in counts if start + count <= numbers.stop)
+        yield range(start, start + count)
+        start += count
+
+
 def _maker_of(engine: Engine, sampler: str, wish: Wish) -> Callable[[Place, int], Encoded]:
-    """Return what makes so many records from a place on, all of one block."""
+    """Return what makes so many records from a place on: of one block, or whole blocks."""
     if sampler not in engine.stepwise:
         return partial(_made_at_once, engine, sampler)
     maker = Maker(engine, sampler)
@@ -72,29 +91,32 @@ def _made_at_once(engine: Engine, sampler: str, place: Place, rows: int) -> Enco
     """Return records made in one go."""
     role = f"{sampler}_sample"
     graph = engine.graphs[role]
-    noise = block_noise(
-        graph.info.inputs, engine.block_rows, seed=place.seed, block=place.block, sampler=sampler
-    )
-    span = slice(place.start, place.start + rows)
-    return engine.encoded(
-        role, graph.run(noise | {name: array[span] for name, array in by_row(graph, noise).items()})
-    )
+    infos, size = graph.info.inputs, engine.block_rows
+    noises = [
+        block_noise(infos, size, seed=place.seed, block=block, sampler=sampler)
+        for block in range(place.block, place.block + -(-(place.start + rows) // size))
+    ]
+    inputs = noises[0]
+    for name in by_row(graph, inputs):
+        whole = inputs[name] if len(noises) == 1 else np.concatenate([noise[name] for noise in noises])
+        inputs[name] = whole[place.start : place.start + rows]
+    return engine.encoded(role, graph.run(inputs))
 
 
-def _resized(parts: Iterable[Encoded], size: int) -> Iterator[Encoded]:
-    """Yield the same rows in parts of `size` rows, but for the last one."""
+def _resized(parts: Iterable[Encoded], size: int, before: int) -> Iterator[Encoded]:
+    """Yield the same rows in parts of `size`; the first lacks `before` rows, the last what is not there."""
     waiting: list[Encoded] = []
-    count = 0
+    count, wanted = 0, size - before
     for part in parts:
         waiting.append(part)
         count += len(part.tokens)
-        if count >= size:
-            joined = _joined(waiting)
-            whole = count - count % size
-            for start in range(0, whole, size):
-                yield _rows(joined, start, start + size)
-            waiting = [_rows(joined, whole, count)] if whole < count else []
-            count -= whole
+        if count < wanted:
+            continue
+        joined, start = _joined(waiting), 0
+        while start + wanted <= count:
+            yield _rows(joined, start, start + wanted)
+            start, wanted = start + wanted, size
+        waiting, count = ([_rows(joined, start, count)] if start < count else []), count - start
     if waiting:
         yield _joined(waiting)
 

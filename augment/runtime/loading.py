@@ -11,12 +11,15 @@ from augment.runtime.engine import Engine
 from augment.runtime.graph import load_graph
 from augment.runtime.replay import replay
 from augment.runtime.signatures import signature_fault
-from augment.runtime.sizes import steady_sizes
+from augment.runtime.sizes import steady_counts, steady_sizes
 
 if TYPE_CHECKING:
     from augment.bundle import Bundle, Manifest
 
 __all__ = ["load_engine"]
+
+_MOST_CELLS = 2**20
+"""Of what says which tokens of a column are allowed to the rows that are made at once: 4 MiB."""
 
 
 def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> Engine:
@@ -39,11 +42,27 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
         role: load_graph(bundle, role, threads=1 if role in on_one else count) for role in manifest.graphs
     }
     smaller: list[int] = []
+    counts: tuple[int, ...] = (1,)
     if replay_golden:
         cases = [*bundle.golden()]
         replay(graphs, cases, block_rows=manifest.block_rows)
         *smaller, _ = steady_sizes(graphs, cases, block_rows=manifest.block_rows)
-    return Engine(codec, graphs, manifest.block_rows, manifest.stepwise, count, smaller=tuple(smaller))
+        if not codec.layout.array_names:  # whose blocks are large
+            making = {role: graphs[role] for role in _making(manifest)}
+            most_rows = _MOST_CELLS // max(codec.layout.vocab_sizes, default=1)
+            counts = steady_counts(making, cases, block_rows=manifest.block_rows, most_rows=most_rows)
+    smaller_ones = tuple(smaller)
+    return Engine(
+        codec, graphs, manifest.block_rows, manifest.stepwise, count, smaller=smaller_ones, counts=counts
+    )
+
+
+def _making(manifest: Manifest) -> set[str]:
+    """Return the graphs that make records."""
+    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    return in_steps | {
+        f"{sampler}_sample" for sampler in manifest.samplers if sampler not in manifest.stepwise
+    }
 
 
 def _roles_on_one_thread(manifest: Manifest, *, has_arrays: bool) -> set[str]:

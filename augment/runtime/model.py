@@ -179,7 +179,8 @@ class Model:
             balance: Shares of classes: `target`, a column, or a column and shares.
             steps: In how many steps a record is made: fewer are faster and coarser; None: the model's
                 default.
-            max_rows: Rows of each batch but the last; None: the rows of each block.
+            max_rows: The most rows of a batch: each ends where a multiple of it does; None: what is made
+                at once.
 
         Raises:
             RequestError: A parameter is out of its range, or a condition impossible; raised by the call,

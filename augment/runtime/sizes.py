@@ -1,4 +1,4 @@
-"""On how many rows graphs may run: on whole blocks, and on smaller ones that give the same bits."""
+"""On how many rows graphs may run: on whole blocks, and on fewer or more rows that give the same bits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from augment.bundle import GoldenCase
     from augment.runtime.graph import Runs
 
-__all__ = ["ALIGNED_ROWS", "by_row", "size_for", "span_of", "steady_sizes"]
+__all__ = ["ALIGNED_ROWS", "by_row", "size_for", "span_of", "steady_counts", "steady_sizes"]
 
 ALIGNED_ROWS = 16
 """What begins at a multiple of it begins where memory is aligned: 16 float32 are 64 bytes, however wide."""
 
 _LEAST_ROWS = 32
+_COUNTS = (1, 2, 4, 8)
 
 
 def size_for(rows: int, sizes: Sequence[int]) -> int:
@@ -67,14 +68,65 @@ def steady_sizes(
     return (block_rows,) if left else tuple(sizes)
 
 
+def steady_counts(
+    graphs: Mapping[str, Runs], cases: Iterable[GoldenCase], *, block_rows: int, most_rows: int
+) -> tuple[int, ...]:
+    """Return how many blocks, in increasing order, all graphs may run on at once: each gets its own bits.
+
+    What Python does for a run of a graph it does once for all of them, and other threads wait less for its
+    lock. It is tried likewise, on copies of one block.
+
+    Args:
+        graphs: By role.
+        cases: Recorded inputs; without one for each graph there is only one block at a time.
+        block_rows: Rows of a block.
+        most_rows: What is not tried: more rows than that.
+    """
+    counts = [count for count in _COUNTS if count == 1 or count * block_rows <= most_rows]
+    left = set(graphs)
+    for case in cases:
+        if case.graph in graphs:
+            left.discard(case.graph)
+            counts = _steady_counts_of(graphs[case.graph], case.inputs, counts, block_rows)
+    return (1,) if left else tuple(counts)
+
+
+def _steady_counts_of(
+    graph: Runs, recorded: Mapping[str, NDArray[Any]], counts: Sequence[int], block_rows: int
+) -> list[int]:
+    """Return those of some numbers of blocks that are steady for one graph."""
+    if counts[-1] == 1:
+        return [*counts]
+    shared, whole = _block_of(graph, recorded, block_rows)
+    wanted = graph.run(shared | whole)
+
+    def is_steady(count: int) -> bool:
+        try:
+            found = graph.run(
+                shared | {name: np.concatenate([array] * count) for name, array in whole.items()}
+            )
+        except GraphError:  # it was written for so many rows and no others
+            return False
+        return all(found[name].tobytes() == array.tobytes() * count for name, array in wanted.items())
+
+    return [count for count in counts if count == 1 or is_steady(count)]
+
+
+def _block_of(
+    graph: Runs, recorded: Mapping[str, NDArray[Any]], block_rows: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return recorded inputs over and over: those that are said once, and those by row, of one block."""
+    rows = by_row(graph, recorded)
+    whole = {name: array[np.arange(block_rows) % len(array)] for name, array in rows.items()}
+    return {name: array for name, array in recorded.items() if name not in rows}, whole
+
+
 def _steady_of(graph: Runs, recorded: Mapping[str, NDArray[Any]], sizes: Sequence[int]) -> list[int]:
     """Return those of some sizes that are steady for one graph."""
     block_rows = sizes[-1]
-    rows = by_row(graph, recorded)
-    if not rows:
+    shared, whole = _block_of(graph, recorded, block_rows)
+    if not whole:
         return [*sizes]
-    whole = {name: array[np.arange(block_rows) % len(array)] for name, array in rows.items()}
-    shared = {name: array for name, array in recorded.items() if name not in rows}
     wanted = graph.run(shared | whole)
 
     def is_steady(size: int) -> bool:

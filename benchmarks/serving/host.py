@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-__all__ = ["Host", "add_models_flag", "hosting", "machine"]
+__all__ = ["MODEL", "Host", "add_models_flag", "hosting", "machine"]
 
 MODEL = "bench"
 

@@ -3,6 +3,9 @@
 The load is an open loop: calls come at their times whether or not earlier ones were answered, from several
 clients, and nobody heeds a refusal. Peak is what the same calls get in a closed loop,
 before and after: what else runs on the machine changes with time.
+
+The model is one of Adult. The smaller the model, the more calls a second are ten times the load, and the more
+of the processors those take that refuse them and that send them: `--small` is the other end, four columns.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import asyncio
 import multiprocessing
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -23,7 +27,8 @@ from augment_proto.reasons import Reason
 from augment_proto.refusal import unpack
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
-from serving.host import add_models_flag, hosting, machine
+from serving.host import MODEL, hosting, machine
+from serving.subjects import ADULT, CACHE, adult_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,12 +188,20 @@ def show(what: str, value: str, target: str) -> None:
 def main() -> None:
     """Measure as the flags say."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_models_flag(parser)
+    parser.add_argument("--data", type=Path, default=ADULT, help="Adult, to train the bundle on")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where that bundle stays")
+    parser.add_argument("--small", action="store_true", help="a small model instead, trained for a moment")
+    parser.add_argument("--models", type=Path, help="a models directory of one's own instead")
+    parser.add_argument("--model", help="which of its models")
     parser.add_argument("--seconds", type=float, default=60.0, help="of the flood; default: %(default)s")
     parser.add_argument("--rows", type=int, default=8192, help="of one call; default: %(default)s")
     parser.add_argument("--sampler", default="", help="default: the model's own")
     options = parser.parse_args()
-    print(f"{machine()}; {options.seconds:.0f} s")
+    if options.models is None and not options.small:
+        bundle = adult_bundle(options.data, options.cache)
+        options.models, options.model = bundle.parents[1], bundle.parent.name
+    options.model = options.model or MODEL
+    print(f"{machine()}; {options.model}, {options.seconds:.0f} s")
     with hosting(options.models) as host:
         asyncio.run(measure(host, options))
 

@@ -26,7 +26,7 @@ from serving.processes import ServedProcess
 from serving.ready import ready_batches
 from serving.speed_page import page, plot
 from serving.streaming import memory_of_a_stream
-from serving.subjects import adult_bundle
+from serving.subjects import ADULT, CACHE, adult_bundle
 from serving.together import PATIENT, hammer, together
 
 if TYPE_CHECKING:
@@ -200,10 +200,9 @@ def _spread(rates: list[float]) -> dict[str, int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving.speed", description=__doc__)
     add = parser.add_argument
-    data = _BENCHMARKS.parents[1] / "shared" / "data" / "tabular" / "adult_train.csv.gz"
-    add("--data", type=Path, default=data, help="Adult, to train the bundle on")
+    add("--data", type=Path, default=ADULT, help="Adult, to train the bundle on")
     add("--bundle", type=Path, help="a bundle of one's own instead, <name>/<version>")
-    add("--cache", type=Path, default=_BENCHMARKS / ".cache" / "serving", help="where the bundle stays")
+    add("--cache", type=Path, default=CACHE, help="where the bundle stays")
     add("--out", type=Path, default=_BENCHMARKS / "results" / "serving.json", help="where the figures go")
     add("--rounds", type=int, default=5, help="of streams, served and in process")
     add("--calls", type=int, default=200, help="of each unary operation")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from augment.bundle import list_bundles
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["ADULT", "CACHE", "adult_bundle"]
 
-__all__ = ["adult_bundle"]
+_BENCHMARKS = Path(__file__).resolve().parents[1]
+ADULT = _BENCHMARKS.parents[1] / "shared" / "data" / "tabular" / "adult_train.csv.gz"
+CACHE = _BENCHMARKS / ".cache" / "serving"
 
 
 def adult_bundle(data: Path, cache: Path) -> Path:
@@ -19,7 +20,7 @@ def adult_bundle(data: Path, cache: Path) -> Path:
         from augment.training import TrainConfig, build_bundle  # noqa: PLC0415
 
         if not data.is_file():
-            raise SystemExit(f"--data must be Adult's file, got {data}. Give --bundle instead")
+            raise SystemExit(f"--data must be Adult's file, got {data}. Give --bundle or --models instead")
         table = read_table(data)
         config = TrainConfig.model_validate({"seed": 1, "device": "cpu", "max_steps": 300})
         schema = detect_schema(table, target="income")

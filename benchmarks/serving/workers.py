@@ -23,7 +23,7 @@ from augment.runtime import Model
 from augment_client import AsyncClient
 from serving.host import machine
 from serving.processes import ServedProcess
-from serving.subjects import adult_bundle
+from serving.subjects import ADULT, CACHE, adult_bundle
 from serving.together import PATIENT, hammer
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_BENCHMARKS = Path(__file__).resolve().parents[1]
 _OPERATIONS = ("encode", "denoise")
 _IN_FLIGHT = 8
 
@@ -95,10 +94,9 @@ async def _rate(target: str, operation: str, bundle: Path, seconds: float) -> fl
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving.workers", description=__doc__)
     add = parser.add_argument
-    data = _BENCHMARKS.parents[1] / "shared" / "data" / "tabular" / "adult_train.csv.gz"
-    add("--data", type=Path, default=data, help="Adult, to train the bundle on")
+    add("--data", type=Path, default=ADULT, help="Adult, to train the bundle on")
     add("--bundle", type=Path, help="a bundle of one's own instead, <name>/<version>")
-    add("--cache", type=Path, default=_BENCHMARKS / ".cache" / "serving", help="where the bundle stays")
+    add("--cache", type=Path, default=CACHE, help="where the bundle stays")
     add("--workers", type=int, nargs="+", default=[1, max(2, available_cpus())], help="numbers of workers")
     add("--callers", type=int, default=4, help="processes that call")
     add("--rounds", type=int, default=3, help="in turns")

@@ -162,8 +162,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             _let_go(error)
             if isinstance(error, IdleError):
                 self._trimming.soon()
-            details = ((_STATUS_KEY, pack(refusal).SerializeToString()), (_ID_KEY, call.request_id))
-            await context.abort(_CODES[refusal.code], pack(refusal).message, details)
+            packed = pack(refusal)
+            details = ((_STATUS_KEY, packed.SerializeToString()), (_ID_KEY, call.request_id))
+            await context.abort(_CODES[refusal.code], packed.message, details)
         else:
             self._end(call, span, "OK")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from augment_server.settings import Settings
 
 __all__ = ["opened", "run", "serve_until"]
-
-_SWITCH_S = 0.0005
-"""How long a computing thread may keep the interpreter from the event loop. With Python's own 5 ms a call
-that needs ten turns of the loop, such as a refusal, takes 50 ms."""
 
 
 def run(settings: Settings) -> None:
@@ -54,7 +49,6 @@ def opened(settings: Settings) -> Iterator[Registry]:
     Raises:
         RequestError: There is nothing to serve.
     """
-    sys.setswitchinterval(_SWITCH_S)
     keep_little_memory()
     with ThreadPoolExecutor(1, initializer=give_way) as opening:  # onnxruntime's threads follow who opens
         registry = opening.submit(Registry.open, settings).result()

@@ -50,15 +50,43 @@ def test_results_come_in_order_and_no_more_threads_work_than_asked_for(threads: 
 
 
 def test_all_share_one_pool() -> None:
-    """A hundred iterators at once have no more threads than there are CPUs."""
+    """A hundred iterators at once have no more threads than there are CPUs, and the one that asks them."""
     busy = Busy(0.001)
     made = [computed_ahead(busy, range(20), threads=4) for _ in range(100)]
     for _ in range(20):
         for each in made:
             next(each)
     assert all([*each] == [] for each in made)
-    assert len(busy.threads) <= available_cpus()
-    assert busy.most <= available_cpus()
+    assert len(busy.threads) <= available_cpus() + 1
+    assert busy.most <= available_cpus() + 1
+
+
+def test_where_all_processors_are_busy_whoever_asks_computes() -> None:
+    """In its own thread, nothing ahead: helpers would wait for processors, and it for them."""
+    held, begun = threading.Event(), threading.Semaphore(0)
+
+    def compute(number: int) -> int:
+        begun.release()
+        held.wait(30)
+        return number
+
+    lines = [computed_ahead(compute, range(1), threads=2) for _ in range(available_cpus())]
+    callers = [threading.Thread(target=next, args=(line,)) for line in lines]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in callers:
+            assert begun.acquire(timeout=30)
+        busy = Busy()
+        assert [*computed_ahead(busy, range(20), threads=2)] == [*range(20)]
+        assert busy.threads == {threading.current_thread().name}
+    finally:
+        held.set()
+        for caller in callers:
+            caller.join(30)
+    busy = Busy()
+    assert [*computed_ahead(busy, range(20), threads=2)] == [*range(20)]
+    assert busy.most == min(2, available_cpus())
 
 
 def test_an_error_comes_where_its_result_would() -> None:

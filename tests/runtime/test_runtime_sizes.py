@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from augment.bundle import GoldenCase, GraphInfo, TensorInfo
 from augment.errors import GraphError
 from augment.runtime import Model
-from augment.runtime.sizes import size_for, span_of, steady_sizes
+from augment.runtime.sizes import size_for, span_of, steady_counts, steady_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +76,44 @@ def test_sizes_that_change_a_bit_or_fail_are_not_steady() -> None:
         graphs = {"plain": Sums(), "odd": odd}
         assert steady_sizes(graphs, [recorded("plain"), recorded("odd")], block_rows=512) == sizes
     assert steady_sizes({"plain": Sums(), "other": Sums()}, [recorded("plain")], block_rows=512) == (512,)
+
+
+def test_blocks_are_run_together_where_each_gets_its_own_bits() -> None:
+    """Of all graphs that make records, recorded ones, and no more rows than are allowed."""
+    for odd, counts in (
+        (Sums(), (1, 2, 4, 8)),
+        (Sums(lambda rows: rows == 1024), (1, 4, 8)),
+        (Sums(lambda rows: rows > 1024), (1, 2)),
+        (Sums(most=512), (1,)),
+    ):
+        graphs, cases = {"plain": Sums(), "odd": odd}, [recorded("plain"), recorded("odd"), recorded("other")]
+        assert steady_counts(graphs, cases, block_rows=512, most_rows=10_000) == counts
+    assert steady_counts({"sums": Sums()}, [recorded("sums")], block_rows=512, most_rows=2100) == (1, 2, 4)
+    assert steady_counts({"sums": Sums()}, [recorded("sums")], block_rows=512, most_rows=5) == (1,)
+    assert steady_counts(
+        {"sums": Sums(), "more": Sums()}, [recorded("sums")], block_rows=8, most_rows=99
+    ) == (1,)
+
+
+@pytest.mark.parametrize("name", ["flat", "tiny"])
+def test_blocks_made_together_have_the_bits_of_each(name: str, request: pytest.FixtureRequest) -> None:
+    """From any row on, in batches of any size, on one thread or several; nothing else is made together."""
+    models: Path = request.getfixturevalue("flat_dir" if name == "flat" else "models_dir")
+    single = Model.open(models / name / "1", threads=1, replay_golden=False)
+    for threads in (1, 2, 3):
+        model = Model.open(models / name / "1", threads=threads)
+        for sampler in model.samplers:
+            for rows, offset, most in (
+                (9000, 0, 4096),
+                (7000, 37, 1000),
+                (4096, 511, None),
+                (20_000, 5, 65_536),
+            ):
+                asked: dict[str, Any] = {"seed": 5, "offset": offset, "sampler": sampler, "max_rows": most}
+                made, same = (
+                    pa.Table.from_batches(each.generate_batches(rows, **asked)) for each in (model, single)
+                )
+                assert made.equals(same), (sampler, rows, offset, most, threads)
 
 
 def test_spans_hold_the_rows_and_begin_where_memory_is_aligned() -> None:
