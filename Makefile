@@ -18,7 +18,7 @@ BASE ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers bench-scale soak fuzz clean test-scale test-orchestrators
+.PHONY: help install demo test coverage test-slow check format protos wheel sizes bench-fidelity bench-conditions bench-imputation bench-training bench-memory bench-utility bench-family bench-arrays bench-private image image-base image-test bench-reloads bench-overload bench-serving bench-workers bench-scale soak fuzz clean test-scale test-orchestrators
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -49,9 +49,12 @@ install: $(VENV)/.installed ## Install the package with all extras into .venv
 demo: $(VENV)/.installed ## Train, export, serve and call on real data; DATA=file.csv TARGET=column for your own
 	$(BIN)/python -m augment.demo $(if $(DATA),--data "$(DATA)") $(if $(TARGET),--target "$(TARGET)")
 
-test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite with branch coverage
+test: $(VENV)/.developed $(VENV)/.generates ## Run the test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
+
+coverage: ## Run the test suite with branch coverage, which takes a quarter longer
 	@rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(MAKE) test PYTEST_ARGS="--cov --cov-report=term:skip-covered $(PYTEST_ARGS)"
 
 test-slow: $(VENV)/.developed ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
