@@ -29,9 +29,8 @@ def computed_ahead(
     """Yield `compute(item)` of each item in order, computing the next ones meanwhile: two for each thread.
 
     Whoever asks for the next result computes it, unless it was begun ahead. Ahead work helpers, one pool of
-    them for all iterators of the process, and only while fewer threads compute than there are CPUs. So where
-    a server answers as many calls at once as it has CPUs, each computes for itself, but for what a helper
-    begins while another call writes its answer.
+    them for all iterators of the process, and only while fewer threads compute than there are CPUs: the more
+    callers compute, the less is begun ahead. A caller that waits or writes does not compute meanwhile.
 
     With one thread nothing is computed ahead. Closing the iterator stops what has not begun, and does not
     wait for what has: a server's event loop, which closes a stream that its caller left, would stand still.
