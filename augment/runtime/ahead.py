@@ -8,7 +8,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from augment.cpus import available_cpus
 
@@ -29,9 +29,8 @@ def computed_ahead(
     """Yield `compute(item)` of each item in order, computing the next ones meanwhile: two for each thread.
 
     Whoever asks for the next result computes it, unless it was begun ahead. Ahead work helpers, one pool of
-    them for all iterators of the process, and only while fewer threads compute than there are CPUs. So where
-    a server answers as many calls at once as it has CPUs, each computes what its turn is for and nothing
-    else, and no thread waits for another.
+    them for all iterators of the process, and only while fewer threads compute than there are CPUs: the more
+    callers compute, the less is begun ahead. A caller that waits or writes does not compute meanwhile.
 
     With one thread nothing is computed ahead. Closing the iterator stops what has not begun, and does not
     wait for what has: a server's event loop, which closes a stream that its caller left, would stand still.
@@ -59,7 +58,7 @@ class _Line(Generic[Item, Result]):
         self._items = iter(items)
         self._threads = threads
         self._computing = 0
-        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
+        self._waiting: deque[tuple[Item | None, Future[Result] | None]] = deque()
         self._ended = False
         self._lock = threading.RLock()  # a result may be there before its callback is added
 
@@ -72,25 +71,29 @@ class _Line(Generic[Item, Result]):
                 except StopIteration:
                     return
             if future is None or future.cancel():
-                yield self._made(item)
+                yield self._made(cast("Item", item), is_counted=future is not None)
             else:
                 with self._lock:
                     self._fill()
                 yield future.result()
 
     def end(self) -> None:
-        """Begin nothing more."""
-        with self._lock:
-            self._ended = True
-            for _, future in self._waiting:
-                future.cancel()
-            self._waiting.clear()
+        """Begin nothing more.
 
-    def _made(self, item: Item) -> Result:
-        """Compute an item here, which nobody has begun."""
-        with _processors.taken():
+        It waits for no lock: where the iterator is garbage in a cycle, it is called in any thread, which may
+        hold what the holder of the lock waits for.
+        """
+        self._ended = True
+        while self._waiting:
+            _, future = self._waiting.popleft()
+            if future is not None and future.cancel():
+                _processors.give_back()
+
+    def _made(self, item: Item, *, is_counted: bool) -> Result:
+        """Compute an item here, which nobody has begun; it counts already where a helper should have."""
+        with _processors.taken(is_counted=is_counted):
             with self._lock:
-                self._computing += 1
+                self._computing += not is_counted
                 self._fill()
             result = self._compute(item)
         with self._lock:
@@ -106,19 +109,37 @@ class _Line(Generic[Item, Result]):
             and len(self._waiting) < 2 * self._threads
             and _processors.take()
         ):
-            try:
-                item = next(self._items)
-            except StopIteration:
-                self._ended = True
+            if not self._begins_next():
                 _processors.give_back()
                 return
-            future = _helpers().submit(_helping, self._compute, item)
-            self._computing += 1
-            self._waiting.append((item, future))
-            future.add_done_callback(self._done)
 
-    def _done(self, _: Future[Result]) -> None:
+    def _begins_next(self) -> bool:
+        """Give the next item to a helper; returns whether there is one of each. No item is lost if not."""
+        try:
+            item = next(self._items)
+        except StopIteration:
+            self._ended = True
+            return False
+        except BaseException as exc:  # noqa: BLE001 - raised in its turn, by whoever asks
+            self._ended = True
+            future: Future[Result] = Future()
+            future.set_exception(exc)
+            self._waiting.append((None, future))
+            return False
+        try:
+            future = _helpers().submit(_helping, self._compute, item)
+        except RuntimeError:  # the main thread has ended, or there can be no more threads
+            self._waiting.append((item, None))
+            return False
+        self._computing += 1
+        self._waiting.append((item, future))
+        future.add_done_callback(self._done)
+        return True
+
+    def _done(self, future: Future[Result]) -> None:
         """Called in whatever thread ended an item."""
+        if future.cancelled():  # whose place has whoever cancelled it
+            return
         _processors.give_back()
         with self._lock:
             self._computing -= 1
@@ -145,15 +166,19 @@ class _Processors:
             self._free += 1
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take one for the current thread, whether or not one is free: what it computes is waited for."""
+    def taken(self, *, is_counted: bool) -> Iterator[None]:
+        """Have the current thread compute, whether or not one is free: what it computes is waited for.
+
+        Args:
+            is_counted: One was taken for it before.
+        """
         with self._lock:
-            self._free -= 1
-        _here.computes = True
+            self._free -= not is_counted
+        before, _here.computes = getattr(_here, "computes", False), True
         try:
             yield
         finally:
-            _here.computes = False
+            _here.computes = before
             self.give_back()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,8 @@ def _parts(
 ) -> Iterator[Encoded]:
     """Yield the wanted rows of the blocks they touch, one or several at a time, several times at once.
 
-    No more at a time than leaves each thread a part of a batch.
+    No more at a time than leaves each thread a part of a batch, and no block with others of which a smaller
+    part will do.
     """
     size, end = engine.block_rows, offset + rows
     numbers = range(offset // size, (end - 1) // size + 1)
@@ -58,14 +60,24 @@ def _parts(
     wanted_soon = len(numbers) if max_rows is None else min(len(numbers), -(-max_rows // size))
     most = -(-wanted_soon // threads)
 
+    def rows_of(blocks: range) -> tuple[int, int]:
+        return max(0, offset - blocks.start * size), min(len(blocks) * size, end - blocks.start * size)
+
+    def takes_less(number: int) -> bool:
+        span = span_of(*rows_of(range(number, number + 1)), sizes)
+        return bool(span.stop - span.start < size)
+
     def wanted(blocks: range) -> Encoded:
-        whole = len(blocks) * size
-        first, last = max(0, offset - blocks.start * size), min(whole, end - blocks.start * size)
-        span = span_of(first, last, sizes) if len(blocks) == 1 else slice(0, whole)
+        first, last = rows_of(blocks)
+        span = span_of(first, last, sizes) if len(blocks) == 1 else slice(0, len(blocks) * size)
         made = make(Place(seed, blocks.start, span.start), span.stop - span.start)
         return _rows(made, first - span.start, last - span.start)
 
-    parts = _cut(numbers, [count for count in counts if count <= most])
+    start = numbers.start + takes_less(numbers[0])
+    stop = max(start, numbers.stop - takes_less(numbers[-1]))
+    alone_or_not = range(numbers.start, start), range(start, stop), range(stop, numbers.stop)
+    lengths = [count for count in counts if count <= most]
+    parts = chain.from_iterable(_cut(blocks, lengths) for blocks in alone_or_not)
     with closing(computed_ahead(wanted, parts, threads=threads)) as made:
         yield from made
 

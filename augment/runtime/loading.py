@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_engine"]
 
+_MOST_ROWS = 4096
+"""Of several blocks that are made at once: more take memory, and what Python does once is little by then."""
 _MOST_CELLS = 2**20
 """Of what says which tokens of a column are allowed to the rows that are made at once: 4 MiB."""
 
@@ -49,7 +51,7 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
         *smaller, _ = steady_sizes(graphs, cases, block_rows=manifest.block_rows)
         if not codec.layout.array_names:  # whose blocks are large
             making = {role: graphs[role] for role in _making(manifest)}
-            most_rows = _MOST_CELLS // max(codec.layout.vocab_sizes, default=1)
+            most_rows = min(_MOST_ROWS, _MOST_CELLS // max(codec.layout.vocab_sizes, default=1))
             counts = steady_counts(making, cases, block_rows=manifest.block_rows, most_rows=most_rows)
     smaller_ones = tuple(smaller)
     return Engine(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from augment.cpus import available_cpus
+from augment.runtime import ahead
 from augment.runtime.ahead import computed_ahead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 
@@ -132,6 +137,113 @@ def test_whoever_leaves_does_not_wait_for_what_is_computed_ahead() -> None:
     finally:
         held.set()
     assert len(begun) <= 3
+
+
+def test_whoever_leaves_does_not_wait_for_the_next_item_either() -> None:
+    """Who fetches one holds the line's lock, and closing may be garbage collection, in any thread."""
+    asked, held = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        asked.set()
+        held.wait(10)
+        yield 0
+
+    line = ahead._Line(abs, items(), 3)
+    fetching = threading.Thread(target=lambda: [*line.results()])
+    fetching.start()
+    try:
+        assert asked.wait(10)
+        began_s = time.monotonic()
+        line.end()
+        assert time.monotonic() - began_s < 5
+    finally:
+        held.set()
+        fetching.join(30)
+
+
+def test_what_no_helper_began_is_computed_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever asks, and no more at once than asked for, were the helpers to begin just then."""
+    begun: list[Future[int]] = []
+
+    class Late:
+        def submit(self, *_: object) -> Future[int]:
+            begun.append(Future())
+            return begun[-1]
+
+    monkeypatch.setattr(ahead, "_helpers", Late)
+    monkeypatch.setattr(ahead, "_processors", processors := ahead._Processors())
+    processors._free = 8
+
+    def compute(number: int) -> int:
+        assert 1 + sum(not future.cancelled() for future in begun) <= 3
+        return number
+
+    assert [*computed_ahead(compute, range(20), threads=3)] == [*range(20)]
+    left = computed_ahead(compute, range(20), threads=3)
+    assert next(left) == 0
+    left.close()
+    assert begun
+    assert processors._free == 8
+
+
+def test_processors_are_given_back_whatever_happens() -> None:
+    """Whether lines end, fail, or are left."""
+
+    def compute(number: int) -> int:
+        if number == 7:
+            raise ValueError(number)
+        return number
+
+    free = ahead._processors._free
+    for count, leave in ((5, 9), (20, 9), (20, 2)) * 20:
+        made = computed_ahead(compute, range(count), threads=3)
+        try:
+            for number in made:
+                if number == leave:
+                    break
+        except ValueError:
+            assert count == 20
+        made.close()
+    until_s = time.monotonic() + 15
+    while ahead._processors._free != free and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert ahead._processors._free == free
+
+
+def test_items_that_fail_do_so_in_their_turn() -> None:
+    """Whoever asked for the next one: a helper's error would be lost, and the rest look like all."""
+
+    def items() -> Iterator[int]:
+        yield from range(10)
+        raise ValueError("no more")
+
+    made = computed_ahead(abs, items(), threads=2)
+    assert [next(made) for _ in range(10)] == [*range(10)]
+    with pytest.raises(ValueError, match="no more"):
+        next(made)
+
+
+def test_nothing_is_lost_where_there_are_no_helpers_any_more() -> None:
+    """Once the main thread has ended, no pool takes work; another thread goes on alone."""
+    script = """
+import threading, time
+from augment.runtime.ahead import computed_ahead
+
+def compute(number):
+    time.sleep(0.02)
+    return number
+
+def go():
+    assert [*computed_ahead(compute, range(40), threads=2)] == [*range(40)]
+    print("all", flush=True)
+
+threading.Thread(target=go).start()
+time.sleep(0.2)
+"""
+    told = subprocess.run(  # noqa: S603 - a script of our own
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (told.stdout.strip(), told.stderr) == ("all", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -11,6 +11,7 @@ import pytest
 from augment.bundle import GoldenCase, GraphInfo, TensorInfo
 from augment.errors import GraphError
 from augment.runtime import Model
+from augment.runtime.graph import Graph
 from augment.runtime.sizes import size_for, span_of, steady_counts, steady_sizes
 
 if TYPE_CHECKING:
@@ -112,6 +113,27 @@ def test_blocks_made_together_have_the_bits_of_each(name: str, request: pytest.F
             made = model.generate_batches(rows, seed=5, offset=offset, sampler=sampler, max_rows=most)
             wanted = whole.slice(offset, rows)
             assert pa.Table.from_batches(made).equals(wanted), (sampler, rows, offset, most)
+
+
+def test_blocks_of_which_little_is_wanted_are_not_made_with_others(
+    flat_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few rows across the end of a block cost what they do elsewhere, on one thread too."""
+    sizes: list[int] = []
+    run = Graph.run
+
+    def counted(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        outputs = run(graph, inputs)
+        sizes.append(max(map(len, outputs.values())))
+        return outputs
+
+    model = Model.open(flat_dir / "flat" / "1", threads=1)
+    monkeypatch.setattr(Graph, "run", counted)
+    for rows, offset, most in ((2, 511, 32), (40, 500, 32), (512 + 9, 0, 512), (1024 + 20, 502, 1024)):
+        for sampler in model.samplers:
+            sizes.clear()
+            model.generate(rows, offset=offset, sampler=sampler)
+            assert max(sizes) == most, (rows, offset, sampler)
 
 
 def test_spans_hold_the_rows_and_begin_where_memory_is_aligned() -> None:
