@@ -9,13 +9,14 @@ import numpy as np
 
 from augment.data import Encoded
 from augment.runtime.chain import Draft, Place
-from augment.runtime.stepwise import Maker
+from augment.runtime.stepwise import maker_of
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from augment.runtime.engine import Engine
+    from augment.runtime.stepwise import Maker
 
 __all__ = ["Redrawn", "redrawn"]
 
@@ -54,7 +55,7 @@ def redrawn(
     """
     hidden = _hidden(parents.tokens.shape, share, random, kept)
     seed = int(random.randint(2**31))
-    maker = Maker(engine, _SAMPLER)
+    maker = maker_of(engine, _SAMPLER)
     parts = [_block(maker, parents, hidden, start, seed) for start in range(0, len(hidden), maker.block_rows)]
     tokens, residuals = (np.concatenate(side) for side in zip(*parts, strict=True))
     return Redrawn(Encoded(tokens, residuals, parents.arrays), hidden)

@@ -33,6 +33,12 @@ class Bounds(NamedTuple):
         """Return bounds that allow everything."""
         return cls(np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, np.float32))
 
+    @classmethod
+    def shared(cls, shape: tuple[int, int]) -> Bounds:
+        """Return the same, to be read only, by all who make records."""
+        zeros, ones = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+        return cls(zeros, zeros, ones)
+
     def padded(self, width: int) -> Bounds:
         """Return the bounds with tokens up to `width` that no column of this vocabulary has."""
         rows, own = self.low.shape

@@ -63,6 +63,8 @@ class Place(NamedTuple):
 class Chain:
     """What the given cells say is a state; a column is drawn from it, and then taken into it.
 
+    For any number of threads: what it keeps never changes.
+
     Attributes:
         order: The token columns in the order of generation.
         rows: N, of which there are as many as a graph may run on: part of a block, or several blocks.
@@ -84,7 +86,7 @@ class Chain:
         self._block_rows = engine.block_rows
         self._widths = [max(sizes[column] for column in columns) for columns in plan.groups]
         self._nothing: NDArray[np.float32] | None = None
-        self._free = [Bounds.free((rows, width)) for width in self._widths]
+        self._free = [Bounds.shared((rows, width)) for width in self._widths]
 
     def noise(self, name: str, place: Place) -> NDArray[np.float32]:
         """Return the uniform numbers of a name at a place: (N, C)."""

@@ -16,7 +16,7 @@ from augment.runtime.judging import doubted_cells
 from augment.runtime.merging import merged
 from augment.runtime.results import Draws
 from augment.runtime.sizes import span_of
-from augment.runtime.stepwise import Maker
+from augment.runtime.stepwise import maker_of
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _completed(engine: Engine, sampler: str, table: _Table, seeds: list[int]) ->
     """Yield the completed records, once for each seed."""
     rows, size = len(table.given), engine.block_rows
     blocks = range(table.first_row // size, (table.first_row + rows - 1) // size + 1)
-    maker, wish = Maker(engine, sampler), Wish(steps=len(engine.codec.layout.names), present=True)
+    maker, wish = maker_of(engine, sampler), Wish(steps=len(engine.codec.layout.names), present=True)
     tasks = [(seed, block) for seed in seeds for block in blocks]
 
     def make(task: tuple[int, int]) -> Encoded:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from augment.bundle import Stepwise
     from augment.data import Codec
     from augment.runtime.graph import Runs
+    from augment.runtime.stepwise import Maker
 
 __all__ = ["Engine", "graph_inputs"]
 
@@ -36,6 +37,7 @@ class Engine:
         parts: How many rows are whose, where those of several callers are run together; empty: all one's.
         smaller: On how many rows, in increasing order, graphs give what they give on a block.
         counts: On how many blocks at once, in increasing order, the graphs that make records give the same.
+        makers: Those of samplers that were used: their tables are as large as what hundreds of streams hold.
     """
 
     codec: Codec
@@ -46,6 +48,7 @@ class Engine:
     parts: tuple[int, ...] = ()
     smaller: tuple[int, ...] = ()
     counts: tuple[int, ...] = (1,)
+    makers: dict[str, Maker] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from augment.runtime.chain import Place
 from augment.runtime.completing import completed
 from augment.runtime.noise import block_noise
 from augment.runtime.sizes import by_row, span_of
-from augment.runtime.stepwise import Maker
+from augment.runtime.stepwise import maker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,7 +95,7 @@ def _maker_of(engine: Engine, sampler: str, wish: Wish) -> Callable[[Place, int]
     """Return what makes so many records from a place on: of one block, or whole blocks."""
     if sampler not in engine.stepwise:
         return partial(_made_at_once, engine, sampler)
-    maker = Maker(engine, sampler)
+    maker = maker_of(engine, sampler)
     return lambda place, rows: completed(engine, sampler, maker.rows(wish, place, rows), place)
 
 

@@ -10,7 +10,7 @@ from augment.data import Encoded
 from augment.runtime.bounds import NEVER, Bounds
 from augment.runtime.chain import Draft
 from augment.runtime.sizes import size_for
-from augment.runtime.stepwise import Maker
+from augment.runtime.stepwise import maker_of
 from augment.runtime.wish import Wish
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from augment.data import Layout
     from augment.runtime.engine import Engine
+    from augment.runtime.stepwise import Maker
 
 __all__ = ["guided_paths"]
 
@@ -45,7 +46,7 @@ def guided_paths(engine: Engine, sampler: str, start: Encoded, end: Encoded, *, 
     pairs = len(start.tokens)
     share = np.tile(np.linspace(0.0, 1.0, steps), pairs)
     first, last = (_repeated(records, steps) for records in (start, end))
-    maker = Maker(engine, sampler)
+    maker = maker_of(engine, sampler)
     parts = [_block(engine.codec.layout, maker, *block) for block in _blocks(first, last, share, maker.sizes)]
     tokens, residuals = (np.concatenate(part)[: len(share)] for part in zip(*parts, strict=True))
     for records, where in ((first, share == 0), (last, share == 1)):

@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from augment.runtime.engine import Engine
     from augment.runtime.wish import Wish
 
-__all__ = ["Maker"]
+__all__ = ["Maker", "maker_of"]
+
+
+def maker_of(engine: Engine, sampler: str) -> Maker:
+    """Return the maker of one of an engine's samplers, the same one for all calls."""
+    return engine.makers.get(sampler) or engine.makers.setdefault(sampler, Maker(engine, sampler))
 
 
 class Maker:
-    """Makes the cells that are not given of blocks of records, or of what a graph may run on besides."""
+    """Makes the cells that are not given of blocks of records, or of what a graph may run on besides.
+
+    For any number of threads.
+    """
 
     def __init__(self, engine: Engine, sampler: str) -> None:
         self.sizes = engine.sizes

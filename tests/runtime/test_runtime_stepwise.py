@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from augment.runtime.asked import Asked, asked_for
 from augment.runtime.generation import generated_batches
 from augment.runtime.interpolation import interpolated
 from augment.runtime.paths import Method
+from augment.runtime.stepwise import maker_of
 from augment.runtime.wish import wish_of
 from augment.training import TrainConfig
 from augment.training.in_memory import fit_engine, sample
@@ -151,3 +153,15 @@ def test_ends_come_in_pairs(engine: Engine, real: pa.Table) -> None:
     """Tables of different lengths are refused with both lengths."""
     with pytest.raises(RecordsError, match=r"as many rows as start \(3\), got 2"):
         interpolated(engine, (real.slice(0, 3), real.slice(0, 2)), steps=3, method=Method.GUIDED, first_row=0)
+
+
+def test_all_calls_share_one_maker_and_leave_it_as_it_is(engine: Engine) -> None:
+    """Its tables are as large as what many streams hold; an engine of other sizes has one of its own."""
+    before = made(engine, Asked(), 70)
+    maker = maker_of(engine, "denoiser")
+    made(engine, asked_for(engine.codec, ["age > 0"], None, None), 40)
+    with ThreadPoolExecutor(4) as pool:
+        again = [*pool.map(lambda _: made(engine, Asked(), 70), range(4))]
+    assert all(one.equals(before) for one in again)
+    assert maker_of(engine, "denoiser") is maker
+    assert maker_of(replace(engine, block_rows=2 * BLOCK), "denoiser") is not maker
