@@ -1,4 +1,4 @@
-"""Print what it is worth to make several blocks in one run of a graph: rows a second of each sampler.
+"""Print what making several blocks in one run of a graph is worth, to samplers that go in steps.
 
 python benchmarks/blocks_together.py models/adult/1 [THREADS]
 """
@@ -33,7 +33,7 @@ def main(path: str, threads: int) -> None:
     single = replace(engine, counts=(1,))
     print(f"{machine()}; {bundle.path}, {threads} threads, at most {engine.counts[-1]} blocks at once\n")
     print("| sampler | one block at a time, rows/s | together | ratio |\n|---|--:|--:|--:|")
-    for sampler in bundle.manifest.samplers:
+    for sampler in bundle.manifest.stepwise:
         rates: tuple[list[float], list[float]] = ([], [])
         for repeat in range(REPEATS + 1):
             for one, found in zip((single, engine), rates, strict=True):

@@ -36,7 +36,7 @@ class Engine:
         threads: How many blocks are made at once.
         parts: How many rows are whose, where those of several callers are run together; empty: all one's.
         smaller: On how many rows, in increasing order, graphs give what they give on a block.
-        counts: On how many blocks at once, in increasing order, the graphs that make records give the same.
+        counts: On how many blocks at once, in increasing order, the graphs of `stepwise` give the same.
         makers: Those of samplers that were used: their tables are as large as what hundreds of streams hold.
     """
 

@@ -56,7 +56,8 @@ def _parts(
     threads = min(engine.threads, len(numbers))
     make = _maker_of(engine, sampler, wish)
     plain = wish.is_plain  # else the class of a row may hang on those of its block
-    sizes, counts = (engine.sizes, engine.counts) if plain else ((size,), (1,))
+    sizes = engine.sizes if plain else (size,)
+    counts = engine.counts if plain and sampler in engine.stepwise else (1,)
     wanted_soon = len(numbers) if max_rows is None else min(len(numbers), -(-max_rows // size))
     most = -(-wanted_soon // threads)
 
@@ -92,7 +93,7 @@ def _cut(numbers: range, counts: Sequence[int]) -> Iterator[range]:
 
 
 def _maker_of(engine: Engine, sampler: str, wish: Wish) -> Callable[[Place, int], Encoded]:
-    """Return what makes so many records from a place on: of one block, or whole blocks."""
+    """Return what makes so many records from a place on: of one block, or whole blocks if in steps."""
     if sampler not in engine.stepwise:
         return partial(_made_at_once, engine, sampler)
     maker = maker_of(engine, sampler)
@@ -100,19 +101,16 @@ def _maker_of(engine: Engine, sampler: str, wish: Wish) -> Callable[[Place, int]
 
 
 def _made_at_once(engine: Engine, sampler: str, place: Place, rows: int) -> Encoded:
-    """Return records made in one go."""
+    """Return records of one block, made in one go."""
     role = f"{sampler}_sample"
     graph = engine.graphs[role]
-    infos, size = graph.info.inputs, engine.block_rows
-    noises = [
-        block_noise(infos, size, seed=place.seed, block=block, sampler=sampler)
-        for block in range(place.block, place.block + -(-(place.start + rows) // size))
-    ]
-    inputs = noises[0]
-    for name in by_row(graph, inputs):
-        whole = inputs[name] if len(noises) == 1 else np.concatenate([noise[name] for noise in noises])
-        inputs[name] = whole[place.start : place.start + rows]
-    return engine.encoded(role, graph.run(inputs))
+    noise = block_noise(
+        graph.info.inputs, engine.block_rows, seed=place.seed, block=place.block, sampler=sampler
+    )
+    span = slice(place.start, place.start + rows)
+    return engine.encoded(
+        role, graph.run(noise | {name: array[span] for name, array in by_row(graph, noise).items()})
+    )
 
 
 def _resized(parts: Iterable[Encoded], size: int, before: int) -> Iterator[Encoded]:

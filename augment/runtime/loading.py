@@ -50,7 +50,7 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
         replay(graphs, cases, block_rows=manifest.block_rows)
         *smaller, _ = steady_sizes(graphs, cases, block_rows=manifest.block_rows)
         if not codec.layout.array_names:  # whose blocks are large
-            making = {role: graphs[role] for role in _making(manifest)}
+            making = {role: graphs[role] for role in _in_steps(manifest)}
             most_rows = min(_MOST_ROWS, _MOST_CELLS // max(codec.layout.vocab_sizes, default=1))
             counts = steady_counts(making, cases, block_rows=manifest.block_rows, most_rows=most_rows)
     smaller_ones = tuple(smaller)
@@ -59,12 +59,9 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
     )
 
 
-def _making(manifest: Manifest) -> set[str]:
-    """Return the graphs that make records."""
-    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
-    return in_steps | {
-        f"{sampler}_sample" for sampler in manifest.samplers if sampler not in manifest.stepwise
-    }
+def _in_steps(manifest: Manifest) -> set[str]:
+    """Return the graphs that make records column by column."""
+    return {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
 
 
 def _roles_on_one_thread(manifest: Manifest, *, has_arrays: bool) -> set[str]:
@@ -75,6 +72,6 @@ def _roles_on_one_thread(manifest: Manifest, *, has_arrays: bool) -> set[str]:
     """
     if not has_arrays:
         return set(manifest.graphs)
-    in_steps = {role for sampler, plan in manifest.stepwise.items() for role in plan.roles(sampler)}
+    in_steps = _in_steps(manifest)
     in_steps |= {"complete"} if in_steps else set()
     return in_steps | {f"{sampler}_sample" for sampler in manifest.samplers}
