@@ -133,7 +133,8 @@ def test_blocks_of_which_little_is_wanted_are_not_made_with_others(
         for sampler in model.samplers:
             sizes.clear()
             model.generate(rows, offset=offset, sampler=sampler)
-            assert max(sizes) == most, (rows, offset, sampler)
+            together = sampler in model.manifest.stepwise  # others make one block at a time
+            assert max(sizes) == (most if together else min(most, 512)), (rows, offset, sampler)
 
 
 def test_spans_hold_the_rows_and_begin_where_memory_is_aligned() -> None:
