@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from augment.errors import BundleCorruptError, GraphError
 from augment.runtime.memory import available_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,6 @@ __all__ = ["Graph", "Runs", "load_graph"]
 _ONNX_TYPES = {"float32": "tensor(float)", "int32": "tensor(int32)"}
 _ERRORS_ONLY = 3
 _MEMORY_SHARE = 0.5
-_MOST_KINDS = 64
 _LEAST_MEMORY_BYTES, _MOST_MEMORY_BYTES = 2**30, 2**32
 
 
@@ -65,39 +64,23 @@ class Graph:
         Raises:
             GraphError: The graph fails, gives other shapes than it says, or NaN or infinity.
         """
+        names = [info.name for info in self.info.outputs]
         feed = {info.name: inputs[info.name] for info in self.info.inputs}
         try:
-            arrays = self.session.run(self._outputs, feed)
+            arrays = self.session.run(names, feed)
         except Exception as exc:
             raise self.fault("failed", str(exc)) from exc
-        outputs = dict(zip(self._outputs, arrays, strict=True))
-        if reason := self._mismatch(feed, outputs):
+        outputs = dict(zip(names, arrays, strict=True))
+        sides: dict[str, int] = {}
+        if reason := (
+            tensors_mismatch(feed, self.info.inputs, sides)
+            or tensors_mismatch(outputs, self.info.outputs, sides)
+        ):
             raise self.fault(f"must give what the manifest says: {reason}")
         for name, array in outputs.items():
             if array.dtype == np.float32 and not np.isfinite(array).all():
                 raise self.fault(f"gave NaN or infinity in output {name!r}")
         return outputs
-
-    @cached_property
-    def _outputs(self) -> list[str]:
-        return [info.name for info in self.info.outputs]
-
-    @cached_property
-    def _fitting(self) -> set[Hashable]:
-        """Kinds of arrays that were found to fit; few, since graphs run on few numbers of rows."""
-        return set()
-
-    def _mismatch(self, feed: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> str:
-        """Say how arrays do not fit the manifest; empty text where they fit."""
-        kinds = tuple((array.shape, array.dtype) for array in (*feed.values(), *outputs.values()))
-        if kinds in self._fitting:
-            return ""
-        sides: dict[str, int] = {}
-        reason = tensors_mismatch(feed, self.info.inputs, sides)
-        reason = reason or tensors_mismatch(outputs, self.info.outputs, sides)
-        if not reason and len(self._fitting) < _MOST_KINDS:
-            self._fitting.add(kinds)
-        return reason
 
     def fault(self, what: str, detail: str = "") -> GraphError:
         """Return the error that says what this graph did wrong; the detail is for the operator alone."""

@@ -43,19 +43,18 @@ def load_engine(bundle: Bundle, *, threads: int | None, replay_golden: bool) -> 
     graphs = {
         role: load_graph(bundle, role, threads=1 if role in on_one else count) for role in manifest.graphs
     }
-    smaller: list[int] = []
+    smaller: tuple[int, ...] = ()
     counts: tuple[int, ...] = (1,)
     if replay_golden:
         cases = [*bundle.golden()]
         replay(graphs, cases, block_rows=manifest.block_rows)
-        *smaller, _ = steady_sizes(graphs, cases, block_rows=manifest.block_rows)
+        smaller = steady_sizes(graphs, cases, block_rows=manifest.block_rows)[:-1]
         if not codec.layout.array_names:  # whose blocks are large
             making = {role: graphs[role] for role in _in_steps(manifest)}
             most_rows = min(_MOST_ROWS, _MOST_CELLS // max(codec.layout.vocab_sizes, default=1))
             counts = steady_counts(making, cases, block_rows=manifest.block_rows, most_rows=most_rows)
-    smaller_ones = tuple(smaller)
     return Engine(
-        codec, graphs, manifest.block_rows, manifest.stepwise, count, smaller=smaller_ones, counts=counts
+        codec, graphs, manifest.block_rows, manifest.stepwise, count, smaller=smaller, counts=counts
     )
 
 

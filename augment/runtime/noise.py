@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,7 +95,6 @@ def _words(*values: int) -> NDArray[np.uint64]:
     return np.array(values, dtype=np.uint64)
 
 
-@lru_cache(maxsize=256)
 def _hash(text: str) -> int:
     """Return the first 8 bytes of the text's sha256, little-endian: the same on every machine, for good."""
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "little")

@@ -197,6 +197,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=8192, help="of one call; default: %(default)s")
     parser.add_argument("--sampler", default="", help="default: the model's own")
     options = parser.parse_args()
+    if not (options.data.is_file() or options.models or options.small):
+        print(f"{options.data} is not there: a small model, trained for a moment, instead of Adult's")
+        options.small = True
     if options.models is None and not options.small:
         bundle = adult_bundle(options.data, options.cache)
         options.models, options.model = bundle.parents[1], bundle.parent.name
