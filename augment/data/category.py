@@ -136,28 +136,44 @@ class CategoryCodec:
 
     def encode(self, column: pa.Array) -> EncodedColumn:
         """Encode cells; unseen levels count as missing and are reported, most frequent first."""
-        plain = column.cast(self._levels.type)
-        index = self._index(plain)
-        unseen = ~missing_cells(column) & (index < 0)
+        index = self._index(column)
         tokens = np.minimum(index + 1, len(self.table.counts) - 1).astype(np.int32)
         residuals = np.full(len(tokens), 0.5, np.float32)
-        rare = index - self.table.own_tokens
-        where = rare >= 0
-        residuals[where] = ((self._rare_ends[rare[where]] + self._rare_ends[rare[where] + 1]) / 2).astype(
-            np.float32
-        )
+        if self.table.rare_counts:
+            rare = index - self.table.own_tokens
+            where = rare >= 0
+            residuals[where] = ((self._rare_ends[rare[where]] + self._rare_ends[rare[where] + 1]) / 2).astype(
+                np.float32
+            )
+        unseen = self._unseen(column, index)
+        if not unseen.any():
+            return EncodedColumn(tokens, residuals)
+        plain = column.cast(self._levels.type)
         return EncodedColumn(tokens, residuals, unseen_values(self.table.column, plain, unseen))
 
     def novelty(self, column: pa.Array) -> NDArray[np.float64]:
         """Return that of levels never seen: ln(rows + 1); 0 of all others and of missing cells."""
-        unseen = ~missing_cells(column) & (self._index(column.cast(self._levels.type)) < 0)
+        unseen = self._unseen(column, self._index(column))
         return np.where(unseen, never_seen(sum(self.table.counts)), 0.0)
 
-    def _index(self, plain: pa.Array) -> NDArray[np.int32]:
-        """Return the place of each level in the table; -1 where it has none, or is missing."""
+    def _unseen(self, column: pa.Array, index: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which cells have a level that is not in the table."""
+        unknown = index < 0
+        return unknown & ~missing_cells(column) if unknown.any() else unknown
+
+    def _index(self, column: pa.Array) -> NDArray[np.int32]:
+        """Return the place of each cell's level in the table; -1 where it has none, or is missing.
+
+        Of references to a few levels, each level is looked up once.
+        """
         if not len(self._levels):
-            return np.full(len(plain), -1, np.int32)
-        return np.asarray(pc.index_in(plain, value_set=self._levels).fill_null(-1))
+            return np.full(len(column), -1, np.int32)
+        if isinstance(column, pa.DictionaryArray) and 0 < len(column.dictionary) <= len(column):
+            places, codes = self._index(column.dictionary), column.indices
+            found = places[np.asarray(codes.fill_null(0) if codes.null_count else codes)]
+            return np.where(missing_cells(codes), np.int32(-1), found) if codes.null_count else found
+        found = pc.index_in(column.cast(self._levels.type), value_set=self._levels)
+        return np.asarray(found.fill_null(-1) if found.null_count else found)
 
     def decode(self, tokens: NDArray[np.int32], residuals: NDArray[np.float32]) -> pa.Array:
         """Decode to dictionary codes; the levels themselves are shared, not copied."""

@@ -91,7 +91,7 @@ class ColumnCodec(Protocol):
 
 def missing_cells(column: pa.Array) -> NDArray[np.bool_]:
     """Return which cells are null."""
-    return np.asarray(column.is_null())
+    return np.asarray(column.is_null()) if column.null_count else np.zeros(len(column), np.bool_)
 
 
 def unseen_values(name: str, column: pa.Array, unseen: NDArray[np.bool_]) -> tuple[Unseen, ...]:

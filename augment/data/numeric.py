@@ -90,8 +90,9 @@ class _NumericCodec(ABC):
             )
         else:
             tokens, residuals = self._splines.locate(self._ordinals(column))
-        missing = missing_cells(column)
-        tokens[missing], residuals[missing] = 0, 0.5
+        if column.null_count:
+            missing = missing_cells(column)
+            tokens[missing], residuals[missing] = 0, 0.5
         return EncodedColumn(tokens, residuals)
 
     def novelty(self, column: pa.Array) -> NDArray[np.float64]:

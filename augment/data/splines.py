@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -41,13 +42,13 @@ class Splines(Generic[Number]):
         starts = np.concatenate([[0, 0], np.cumsum(widths[1:] + 1)[:-1]])[: len(widths)]
         return cls(knots, starts.astype(np.int64), widths)
 
-    @property
+    @cached_property
     def lows(self) -> NDArray[Number]:
         """Each token's smallest value, shape (V,)."""
         lows: NDArray[Number] = self.knots[self.starts]
         return lows
 
-    @property
+    @cached_property
     def highs(self) -> NDArray[Number]:
         """Each token's largest value, shape (V,)."""
         highs: NDArray[Number] = self.knots[self.starts + self.widths]
@@ -66,13 +67,13 @@ class Splines(Generic[Number]):
         starts, widths = self.starts[tokens], self.widths[tokens]
         left = np.searchsorted(self.knots, values, "left")
         right = np.searchsorted(self.knots, values, "right")
-        lower = self.knots[np.clip(left - 1, 0, None)]
+        lower = self.knots[np.maximum(left - 1, 0)]
         upper = self.knots[np.minimum(left, len(self.knots) - 1)]
         gap, above = _difference(upper, lower), _difference(values, lower)
         share = np.divide(above, gap, out=np.zeros(len(values)), where=(gap > 0) & np.isfinite(gap))
-        between = left - 1 + np.clip(share, 0, 1)
+        between = left - 1 + np.minimum(np.maximum(share, 0), 1)
         place = np.where(right > left, (left + right - 1) / 2, between)
-        inside = np.clip(place - starts, 0, widths)
+        inside = np.minimum(np.maximum(place - starts, 0), widths)
         residuals = np.where(widths > 0, inside / np.maximum(widths, 1), 0.5)
         return tokens.astype(np.int32), residuals.astype(np.float32)
 
