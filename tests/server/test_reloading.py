@@ -16,6 +16,7 @@ from tests.server.running import settings, threaded_server
 from tests.server.versions import copied, spoilt, states
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -77,15 +78,21 @@ def test_a_broken_version_is_refused_once_and_the_old_one_serves_on(
     assert states(registry) == {1: "UNLOADED", 2: "READY"}
 
 
-def test_a_file_system_that_fails_for_a_while_is_tried_again(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _unreadable(*_: Any) -> bytes:
+    raise BundleCorruptError("", "manifest.json cannot be read") from OSError(errno.EIO, "I/O error")
+
+
+def _too_large(*_: Any) -> bytes:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("failing", [_unreadable, _too_large])
+def test_what_fails_for_a_while_is_tried_again(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: Callable[..., bytes]
 ) -> None:
-    """An error of reading is logged once and held against nobody: the version is loaded once it can be."""
+    """An error of reading, or no memory, is logged once and held against nobody: it is loaded once it can be."""
     registry = Registry.open(settings(copied(tiny_bundle, tmp_path, 1)))
     copied(tiny_bundle, tmp_path, 2)
-
-    def failing(*_: Any) -> bytes:
-        raise BundleCorruptError("", "manifest.json cannot be read") from OSError(errno.EIO, "I/O error")
 
     with capture_logs() as logs, monkeypatch.context() as patched:
         patched.setattr("augment.bundle.reading.read_entry", failing)

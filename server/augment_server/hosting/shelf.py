@@ -257,9 +257,10 @@ class Shelf:
     ) -> bool:
         """Keep why a version cannot be used, and what was loaded before; say whether that serves on.
 
-        Where the file system failed, the files are tried again at the next look, and logged once.
+        Where the file system failed, or memory was short, it is tried again at the next look, and logged once.
         """
-        passing = isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
+        trouble = unexpected or error.__cause__
+        passing = isinstance(trouble, OSError | MemoryError) and not isinstance(trouble, FileNotFoundError)
         state = State.REFUSED if hosted.model is None else State.READY
         kept = type(error)(error.path, error.reason)  # without the frames, which hold the bundle's bytes
         self._put(replace(hosted, state=state, error=kept, fingerprint="" if passing else fingerprint))
