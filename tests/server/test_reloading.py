@@ -90,7 +90,7 @@ def _too_large(*_: Any) -> bytes:
 def test_what_fails_for_a_while_is_tried_again(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: Callable[..., bytes]
 ) -> None:
-    """An error of reading, or no memory, is logged once and held against nobody: it is loaded once it can be."""
+    """An error of reading, or no memory, is logged once and held against nobody; it is loaded in the end."""
     registry = Registry.open(settings(copied(tiny_bundle, tmp_path, 1)))
     copied(tiny_bundle, tmp_path, 2)
 
