@@ -257,7 +257,7 @@ class Shelf:
     ) -> bool:
         """Keep why a version cannot be used, and what was loaded before; say whether that serves on.
 
-        Where files could not be read, or memory was short, it is tried again at the next look, and logged once.
+        Where reading failed, or memory was short, it is tried again at the next look, and logged once.
         """
         trouble = unexpected or error.__cause__
         passing = isinstance(trouble, OSError | MemoryError) and not isinstance(trouble, FileNotFoundError)
