@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -77,6 +78,11 @@ def failure_of(exc: BaseException) -> Failure:
         return Failure(_own(exc), _code_of(exc))
     if isinstance(exc, ModuleNotFoundError) and (extra := extra_of(exc)) is not None:
         return Failure(missing_extra(exc, extra), BAD_INPUT)
+    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+        place = f"{exc.filename}: " if exc.filename else ""
+        return Failure(
+            f"{place}the disk is full, or the output is\n  remedy  make room, then repeat it", UNEXPECTED
+        )
     return _from_server(exc) or Failure(
         f"unexpected {type(exc).__name__}: {exc}\n  remedy  see where with: augment --debug ...", UNEXPECTED
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from augment.errors import RequestError, VersionNotFoundError
 from augment_server.hosting.aliases import aliases_from_bytes, aliases_to_bytes, checked_alias
 from augment_server.hosting.opening import Opening
-from augment_server.hosting.places import open_store
+from augment_server.hosting.places import open_store, remedy_of
 from augment_server.hosting.policy import Policy
 from augment_server.hosting.shelf import Shelf
 from augment_server.hosting.snapshot import AliasNotFoundError, Snapshot
@@ -73,8 +73,9 @@ class Registry:
         registry = cls(store, Policy.of(settings), Opening.of(settings))
         registry.refresh()
         if not registry.models() and not settings.allow_empty:
+            refused = bool(registry.versions())
             registry.close()
-            remedy = "Train one with `augment train`, or pass --allow-empty"
+            remedy = remedy_of(settings.models, refused=refused)
             raise RequestError.of("models", "must hold a usable bundle", place, remedy)
         return registry
 

@@ -37,3 +37,16 @@ def test_a_training_goes_on_where_its_log_has_no_room(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full, train(tmp_path, full.fileno()) as training:
         assert training.wait(120) == 0
     assert (tmp_path / "models" / "quiet" / "1" / "manifest.json").exists()
+
+
+def test_an_output_that_has_no_room_is_told(models_dir: Path) -> None:
+    """As `augment info ... > table.txt` on a disk that is full."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "augment.cli", "info", str(models_dir / "tiny" / "1")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: the disk is full, or the output is")

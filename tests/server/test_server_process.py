@@ -130,6 +130,8 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
     for arguments, words in (
         (["--models", str(tmp_path / "none")], "models must be a directory"),
         (["--models", str(tmp_path)], "models must hold a usable bundle"),
+        (["--models", str(models_dir / "tiny")], f"Give the directory that holds the models: {models_dir}"),
+        (["--models", str(models_dir / "tiny" / "1")], f"that holds the models: {models_dir}"),
         (["--port", "70000"], "port"),
         (
             ["--models", str(models_dir), "--host", "256.0.0.1", "--plaintext"],
