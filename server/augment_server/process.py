@@ -16,6 +16,7 @@ from augment_server.priority import give_way
 from augment_server.registry import Registry
 from augment_server.server import Server
 from augment_server.stopping import Stopping
+from augment_server.supervision.held_port import require_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ def run(settings: Settings) -> None:
         stopping.on_signals(stopping.ask, signal.SIGTERM, signal.SIGINT)
         await serve_until(stopping, settings, registry, lambda facts: get_logger().info("ready", **facts))
 
+    require_free(settings.host, settings.port)
     with opened(settings) as registry:
         asyncio.run(serve())
 

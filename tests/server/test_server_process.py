@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -127,6 +128,8 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
 ) -> None:
     """A missing directory, a taken port and settings out of range exit with 2, each naming its field."""
     monkeypatch.chdir(tmp_path)
+    other = socket.create_server(("127.0.0.1", 0))
+    taken_port = other.getsockname()[1]
     for arguments, words in (
         (["--models", str(tmp_path / "none")], "models must be a directory"),
         (["--models", str(tmp_path)], "models must hold a usable bundle"),
@@ -135,13 +138,15 @@ def test_what_cannot_be_served_ends_with_2_and_a_sentence(
         (["--port", "70000"], "port"),
         (
             ["--models", str(models_dir), "--host", "256.0.0.1", "--plaintext"],
-            "port must be free to listen on",
+            "host must be a name or an address of this machine",
         ),
+        (["--models", str(models_dir), "--port", str(taken_port)], "port must be free to listen on"),
     ):
         assert main(arguments) == 2, arguments
         error = capsys.readouterr().err
         assert words in error
         assert "Traceback" not in error
+    other.close()
 
 
 SECRET = "http://me:hunter2@collector:4317"  # noqa: S105 - made up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -12,7 +13,7 @@ from augment_server.listening import address_of, taken
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["HeldPort"]
+__all__ = ["HeldPort", "require_free"]
 
 _Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
@@ -44,7 +45,7 @@ class HeldPort:
             self._hold(_addresses(host, port))
         except OSError as error:
             self.close()
-            raise taken(address_of(host, port)) from error
+            raise _refusal(host, port, error) from error
 
     def close(self) -> None:
         """Let go of it."""
@@ -66,6 +67,30 @@ class HeldPort:
             held.bind((host, self.port, *rest))
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # nobody shares without SO_REUSEPORT
             self.port = int(held.getsockname()[1])
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse an address that somebody else listens on, before models are loaded for it.
+
+    Raises:
+        RequestError: Somebody does, or it is none of this machine.
+    """
+    try:
+        for family, address in _addresses(host, port):
+            with _socket(family) as alone:
+                alone.bind(address)
+    except OSError as error:
+        raise _refusal(host, port, error) from error
+
+
+def _refusal(host: str, port: int, error: OSError) -> RequestError:
+    """Return the error for an address that the system does not give."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return RequestError.of("host", "must be a name or an address of this machine", host)
+    if error.errno == errno.EACCES:
+        remedy = "Take one above 1023, or let this user listen below"
+        return RequestError.of("port", "must be one that this user may listen on", port, remedy)
+    return taken(address_of(host, port))
 
 
 def _addresses(host: str, port: int) -> Sequence[_Address]:
