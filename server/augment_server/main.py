@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def serve(settings: Settings) -> None:
         RequestError: There is nothing to serve, or the address is taken.
         WorkerError: One of several processes did not get ready.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines would wait for whoever reads them, or not
     configure_logs(settings)
     if settings.workers > 1:
         from augment_server.supervision.supervisor import supervise  # noqa: PLC0415 - it loads no runtime

@@ -80,6 +80,7 @@ async def serve_until(
 
     Raises:
         RequestError: An address is taken, or credentials cannot be used.
+        SystemExit: gRPC ended by itself: a process that lives and answers nobody is not started anew.
     """
     server = await Server.start(settings, registry, quotas)
     try:
@@ -92,12 +93,26 @@ async def serve_until(
     if server.metrics_page is not None:
         ports["metrics_port"] = server.metrics_page.port
     ready({"host": server.host, "models": names, **ports})
-    await stopping.stop.wait()
+    if not await _is_stopped(server, stopping):
+        get_logger().error(
+            "fault", reason="gRPC takes no calls any more; the process ends, to be started anew"
+        )
     get_logger().info("stopping", grace_s=settings.grace_s)
     await _stop(server, stopping.hurry)
     if admin is not None:
         await admin.stop()
     get_logger().info("stopped")
+    if not stopping.stop.is_set():
+        raise SystemExit(1)
+
+
+async def _is_stopped(server: Server, stopping: Stopping) -> bool:
+    """Return True once it is time to stop, False if gRPC ends by itself."""
+    asked, ended = (asyncio.create_task(each) for each in (stopping.stop.wait(), server.ended()))
+    await asyncio.wait((asked, ended), return_when=asyncio.FIRST_COMPLETED)
+    for task in (asked, ended):
+        task.cancel()
+    return stopping.stop.is_set()
 
 
 async def _stop(server: Server, hurry: asyncio.Event) -> None:

@@ -62,6 +62,7 @@ class Server:
         self.metrics = Metrics()
         self.metrics.watch_models(lambda: Counter(each.state.lower() for each in registry.versions()))
         self.metrics_page: MetricsPage | None = None
+        self._ending: asyncio.Task[None] | None = None
         admission = Admission(self._pool, settings, self.metrics)
         self._tracer = Tracer(settings.otlp_endpoint)
         interceptor = CallInterceptor(Gatekeeper(settings), admission, self.metrics, settings, self._tracer)
@@ -90,10 +91,20 @@ class Server:
                 server.metrics.registry, settings.metrics_host, settings.metrics_port
             )
         await server._server.start()
+        server._ending = asyncio.create_task(server._end())
         await server._follow()
         if settings.watch_s:
             server._watching = asyncio.create_task(server._watch(settings.watch_s))
         return server
+
+    async def ended(self) -> None:
+        """Return when calls are taken no more, whoever or whatever ended that."""
+        if self._ending is not None:
+            await asyncio.shield(self._ending)  # who cancels gRPC's wait for its end makes its stop fail
+
+    async def _end(self) -> None:
+        with contextlib.suppress(Exception):  # what ended it, if it did so by itself: gRPC has logged that
+            await self._server.wait_for_termination()
 
     async def stop(self, grace_s: float | None = None) -> None:
         """Say NOT_SERVING, refuse new calls, and wait for those in flight, at most `grace_s` seconds.
