@@ -77,7 +77,7 @@ class _Conversation:
         if message is None or message.WhichOneof("content") != "chunk" or message.chunk.first_row != wanted:
             raise ProtocolError.of(f"must go on at row {wanted}", "another message")
         assert self._start is not None  # noqa: S101 - a call begins with it
-        made = responses.denoised_chunk(message.chunk, self._start.result_schema)
+        made = responses.denoised_chunk(message.chunk, self._start)
         if made.records.num_rows != message.chunk.row_count:
             rule = f"must have {message.chunk.row_count} rows in this chunk"
             raise ProtocolError.of(rule, made.records.num_rows)
