@@ -8,8 +8,17 @@ from typing import Any
 import pyarrow as pa
 
 from augment.errors import RequestError, StepError
+from augment.url_credentials import without_credentials
 
-__all__ = ["file_system", "inner_path", "is_away", "is_url", "local_path", "require_there"]
+__all__ = [
+    "file_system",
+    "inner_path",
+    "is_away",
+    "is_url",
+    "local_path",
+    "require_there",
+    "without_credentials",
+]
 
 _HERE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # of the disk that a copy goes to
 
@@ -46,7 +55,7 @@ def file_system(url: str, field: str = "input") -> tuple[Any, str]:
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as exc:
         rule, remedy = "must be a path or a URL that fsspec reads", "Install augment-service[remote]"
-        raise RequestError.of(field, rule, url, remedy) from exc
+        raise RequestError.of(field, rule, without_credentials(url), remedy) from exc
     return system, path.rstrip("/")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ DEFAULT_TARGET = "localhost:50051"
 DEFAULT_TIMEOUT_S = 60.0
 
 _MAX_ANSWER_BYTES = 256 * 2**20
+
+# As gRPC reads it. It leaves `dns://resolver/host` alone, where another machine says what is called.
+_SCHEME = re.compile(r"\A(?:dns|ipv4|ipv6):(?:///|/)?")
+_LOCALHOST = re.compile(r"localhost(:[0-9]+)?", re.IGNORECASE)
+_IP_AND_PORT = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-fA-F:.]+)\])(?::[0-9]+)?")
 
 # Every call only reads, so that each may be sent again; gRPC does so until an answer's headers come. But not
 # streams, which have no deadline: where the connection is cut while one is opened, gRPC's retry may wait for
@@ -130,10 +136,19 @@ def _pem(field: str, path: Path | str | None) -> bytes | None:
 
 
 def _is_loopback(target: str) -> bool:
-    host = target.removeprefix("ipv4:").removeprefix("ipv6:").rpartition(":")[0].strip("[]")
-    if host == "localhost" or target.startswith("unix:"):
+    """Whether all of a target is this machine for certain: no other may see a token in plain text."""
+    if target.startswith("unix:"):
         return True
+    address = _SCHEME.sub("", target)
+    addresses = address.split(",") if target.startswith(("ipv4:", "ipv6:")) else [address]
+    return all(map(_is_own_address, addresses))
+
+
+def _is_own_address(address: str) -> bool:
+    if _LOCALHOST.fullmatch(address):
+        return True
+    found = _IP_AND_PORT.fullmatch(address)
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return found is not None and ipaddress.ip_address(found["v4"] or found["v6"]).is_loopback
     except ValueError:
         return False

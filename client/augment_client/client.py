@@ -280,7 +280,8 @@ class Client:
         """Return an iterator over the same for tables of any length, in constant memory at both ends.
 
         The parts are in order; a large batch comes back in several. A stream that breaks because the
-        connection or the server goes away goes on by itself with what was not answered.
+        connection or the server goes away goes on by itself with what was not answered. What `batches`
+        raises is raised as it is, and closes the stream.
 
         Args:
             name: The model.

@@ -17,7 +17,7 @@ import grpc
 
 from augment_client import requests, responses
 from augment_client.errors import ClientError, ProtocolError
-from augment_client.failures import error_of, is_own_cancellation, server_cancelled
+from augment_client.failures import error_of, is_own_cancellation, server_cancelled, stream_closed
 from augment_client.records import tables_of, to_table
 from augment_client.streams import RunningCall
 from augment_proto.v1 import augment_pb2 as pb
@@ -77,7 +77,7 @@ class _Conversation:
         if message is None or message.WhichOneof("content") != "chunk" or message.chunk.first_row != wanted:
             raise ProtocolError.of(f"must go on at row {wanted}", "another message")
         assert self._start is not None  # noqa: S101 - a call begins with it
-        made = responses.denoised_chunk(message.chunk, self._start.result_schema)
+        made = responses.denoised_chunk(message.chunk, self._start)
         if made.records.num_rows != message.chunk.row_count:
             rule = f"must have {message.chunk.row_count} rows in this chunk"
             raise ProtocolError.of(rule, made.records.num_rows)
@@ -141,22 +141,19 @@ class DenoiseStream:
         return self
 
     def __next__(self) -> Denoised:
-        if not self._conversation.unanswered:
-            self._send_more()
-        if not self._conversation.unanswered:
-            self._finish()
-            raise StopIteration
-        while True:
+        while self._send_more():
             try:
                 if self._running.call is None:
                     self._open()
-                self._send_more()
+                    continue  # it says how much may be sent
                 made = self._conversation.answered(self._next_message())
             except ClientError as error:
                 self._wait(error)
             else:
                 self._patience.progressed()
                 return made
+        self._finish()
+        raise StopIteration
 
     def __enter__(self) -> Self:
         return self
@@ -171,16 +168,28 @@ class DenoiseStream:
                 self._next_message()
         self.close()
 
-    def _send_more(self) -> None:
-        """Send as many chunks as there is credit for."""
+    def _send_more(self) -> bool:
+        """Send as many chunks as there is credit for; return whether any is without an answer.
+
+        What the caller's iterable raises, a break of some other stream too, goes to the caller as it is.
+        """
         while self._conversation.may_send and not self._ended:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                self._ended = True
-                self._running.messages.put(None)
-                return
-            self._conversation.unanswered.append(chunk)
-            self._running.messages.put(chunk_message(chunk))
+            chunk = self._next_chunk()
+            self._ended = chunk is None
+            if chunk is not None:
+                self._conversation.unanswered.append(chunk)
+            self._running.messages.put(None if chunk is None else chunk_message(chunk))
+        return bool(self._conversation.unanswered)
+
+    def _next_chunk(self) -> pb.DenoiseChunk | None:
+        """Return what is to be sent next; None at the end. After an error there is nothing to go on with."""
+        if self._running.closed.is_set():
+            raise stream_closed()
+        try:
+            return next(self._chunks, None)
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self) -> None:
         """Begin a call with what was not answered."""
@@ -248,22 +257,19 @@ class AsyncDenoiseStream:
         return self
 
     async def __anext__(self) -> Denoised:
-        if not self._conversation.unanswered:
-            await self._send_more()
-        if not self._conversation.unanswered:
-            await self._finish()
-            raise StopAsyncIteration
-        while True:
+        while await self._send_more():
             try:
                 if self._running.call is None:
                     await self._open()
-                await self._send_more()
+                    continue  # it says how much may be sent
                 made = self._conversation.answered(await self._next_message())
             except ClientError as error:
                 await self._wait(error)
             else:
                 self._patience.progressed()
                 return made
+        await self._finish()
+        raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
         return self
@@ -278,16 +284,28 @@ class AsyncDenoiseStream:
                 await self._next_message()
         await self.aclose()
 
-    async def _send_more(self) -> None:
-        """Send as many chunks as there is credit for."""
+    async def _send_more(self) -> bool:
+        """Send as many chunks as there is credit for; return whether any is without an answer.
+
+        What the caller's iterable raises, a break of some other stream too, goes to the caller as it is.
+        """
         while self._conversation.may_send and not self._ended:
-            chunk = await anext(self._chunks, None)
-            if chunk is None:
-                self._ended = True
-                self._sending.put_nowait(None)
-                return
-            self._conversation.unanswered.append(chunk)
-            self._sending.put_nowait(chunk_message(chunk))
+            chunk = await self._next_chunk()
+            self._ended = chunk is None
+            if chunk is not None:
+                self._conversation.unanswered.append(chunk)
+            self._sending.put_nowait(None if chunk is None else chunk_message(chunk))
+        return bool(self._conversation.unanswered)
+
+    async def _next_chunk(self) -> pb.DenoiseChunk | None:
+        """Return what is to be sent next; None at the end. After an error there is nothing to go on with."""
+        if self._running.closed.is_set():
+            raise stream_closed()
+        try:
+            return await anext(self._chunks, None)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def _open(self) -> None:
         """Begin a call with what was not answered."""

@@ -37,7 +37,7 @@ from augment_proto.refusal import Refusal, unpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_of", "is_own_cancellation", "server_cancelled"]
+__all__ = ["error_of", "is_own_cancellation", "server_cancelled", "stream_closed"]
 
 _BY_REASON: Mapping[Reason, type[ClientError]] = {
     kind.reason: kind
@@ -95,9 +95,17 @@ def is_own_cancellation() -> bool:
 
 def server_cancelled() -> CallCancelledError:
     """Return the error of a call that the server cancelled: asyncio's own exception says too little."""
+    return _cancelled("the server cancelled the call")
+
+
+def stream_closed() -> CallCancelledError:
+    """Return the error of going on with a stream that was closed, or whose input failed, before its end."""
+    return _cancelled("the stream was closed before its end")
+
+
+def _cancelled(why: str) -> CallCancelledError:
     code = grpc.StatusCode.CANCELLED
-    message = f"{code.name}: the server cancelled the call"
-    return CallCancelledError(Refusal(code.value[0], Reason.UNSPECIFIED, message))
+    return CallCancelledError(Refusal(code.value[0], Reason.UNSPECIFIED, f"{code.name}: {why}"))
 
 
 def _status(call: Any) -> object:

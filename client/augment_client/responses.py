@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -90,18 +89,26 @@ def decoded(answer: pb.DecodeResponse) -> Records:
 
 def denoised(answer: pb.DenoiseResponse) -> Denoised:
     """Read repaired records."""
-    made = denoised_chunk(answer, answer.result_schema)
-    return dataclasses.replace(made, records=_stamped(made.records, answer.receipt))
+    return _denoised(answer, answer.result_schema, answer.receipt)
 
 
-def denoised_chunk(answer: pb.DenoiseResponse | pb.DenoisedChunk, result_schema: bytes) -> Denoised:
-    """Read repaired records of a stream, whose header has the schema."""
+def denoised_chunk(chunk: pb.DenoisedChunk, start: pb.DenoiseStreamStart) -> Denoised:
+    """Read repaired records of a stream; its start has the schema, and the receipt but for the rows."""
+    receipt = augment_pb2.Receipt()
+    receipt.CopyFrom(start.receipt)
+    receipt.offset, receipt.rows = chunk.first_row, chunk.row_count
+    return _denoised(chunk, start.result_schema, receipt)
+
+
+def _denoised(
+    answer: pb.DenoiseResponse | pb.DenoisedChunk, result_schema: bytes, receipt: pb.Receipt
+) -> Denoised:
     repaired = _restored(answer.records, result_schema)
     changed, confidence = _table(answer.changed), _table(answer.confidence)
     for table in (changed, confidence):
         if table.column_names != repaired.column_names or table.num_rows != repaired.num_rows:
             raise ProtocolError.of("must have one flag and one confidence a cell", table.shape)
-    return Denoised(repaired, changed, confidence, _unseen(answer.unseen))
+    return Denoised(_stamped(repaired, receipt), changed, confidence, _unseen(answer.unseen))
 
 
 def draws(answer: pb.DenoiseResponse) -> Draws:

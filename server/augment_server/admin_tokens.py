@@ -11,6 +11,7 @@ from augment.errors import RequestError
 from augment_proto.reasons import Reason
 from augment_proto.refusal import Refusal, pack
 from augment_server.logs import get_logger
+from augment_server.operator_files import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -58,15 +59,15 @@ def read_tokens(path: Path) -> list[str]:
     """Return the tokens of a file, one a line; empty lines and those that begin with # are passed over.
 
     Raises:
-        RequestError: It cannot be read, holds none, or one that is too short to be secret.
+        RequestError: It cannot be read, is longer than 64 KiB, holds no token, or one too short to be secret.
     """
     field = "admin_token_file"
     try:
-        with path.open("rb") as file:
-            lines = file.read(_MAX_BYTES).decode("ascii").splitlines()
+        lines = read_whole(path, field, _MAX_BYTES).decode("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise RequestError.of(field, "must be a readable text file", str(path)) from exc
-    tokens = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    stripped = (line.strip() for line in lines)
+    tokens = [line for line in stripped if line and not line.startswith("#")]
     if not tokens or min(len(token) for token in tokens) < _MIN_CHARACTERS:
         rule = f"must hold tokens of at least {_MIN_CHARACTERS} characters, one a line"
         raise RequestError.of(field, rule, str(path), "Make one with: openssl rand -hex 32")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import RequestError
 from augment_server.denials import UnauthenticatedError
-from augment_server.logs import get_logger
+from augment_server.followed import Followed
+from augment_server.operator_files import read_whole
 from augment_server.principals import ANYONE, Clients, Principal, read_clients
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Gatekeeper"]
 
 _LOOK_S = 1.0
+_MAX_KEYS_BYTES = 2**20
 _ALGORITHMS = ["EdDSA", "ES256", "ES384", "PS256", "RS256"]
 _CHALLENGE = "send a valid token: metadata authorization, 'Bearer ...'"
 
@@ -89,38 +91,17 @@ class _ClientsFile:
     """The clients of a file that may change; garbage is logged, and the last good ones stay."""
 
     def __init__(self, path: Path, quota: int | None) -> None:
-        self._path = path
-        self._quota = quota
         self._lock = threading.Lock()
-        self._stamp = self._look()
+        self._followed = Followed("clients", [path], lambda: read_clients(path, quota))
         self._looked_s = time.monotonic()
-        self._clients = read_clients(path, quota)
 
     def current(self) -> Clients:
         """Return the clients, at most a second old."""
         with self._lock:
             if time.monotonic() - self._looked_s >= _LOOK_S:
+                self._followed.changed()
                 self._looked_s = time.monotonic()
-                self._reread()
-            return self._clients
-
-    def _reread(self) -> None:
-        stamp = self._look()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._clients = read_clients(self._path, self._quota)
-            get_logger().info("clients read")
-        except RequestError as error:
-            get_logger().error("clients refused, the last good ones stay", reason=str(error))
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
+            return self._followed.current
 
 
 @dataclass(frozen=True)
@@ -149,7 +130,10 @@ class _WebTokens:
             remedy = "pip install 'augment-service[jwt]'"
             raise RequestError.of("jwt-keys", "needs PyJWT", "no such package", remedy) from error
         try:
-            found = jwt.PyJWKSet.from_dict(json.loads(settings.jwt_keys.read_text(encoding="utf-8")))
+            text = read_whole(settings.jwt_keys, "jwt-keys", _MAX_KEYS_BYTES).decode()
+            found = jwt.PyJWKSet.from_dict(json.loads(text))
+        except RequestError:
+            raise
         except (OSError, ValueError, jwt.PyJWTError) as error:
             raise RequestError.of("jwt-keys", "must be a JSON Web Key Set", str(settings.jwt_keys)) from error
         keys = {key.key_id or "": key.key for key in found.keys}

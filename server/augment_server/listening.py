@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from augment.errors import RequestError
-from augment_server.logs import get_logger
+from augment_server.followed import Followed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,9 +102,8 @@ class Certificates:
 
     def __init__(self, cert: Path, key: Path, client_ca: Path | None) -> None:
         self._paths = (cert, key, client_ca)
-        self._stamp = self._look()
         try:
-            self._current = self._read()
+            self._followed = Followed("certificates", filter(None, self._paths), self._read)
         except (OSError, ValueError) as error:
             paths = ", ".join(str(path) for path in self._paths if path)
             rule = "must be PEM files of a certificate, its key, and an authority"
@@ -114,22 +113,12 @@ class Certificates:
         """Return credentials that follow the files."""
         fetch: Any = self.changed  # None says that nothing changed, which the stubs do not know
         return grpc.dynamic_ssl_server_credentials(
-            self._current, fetch, require_client_authentication=self._paths[2] is not None
+            self._followed.current, fetch, require_client_authentication=self._paths[2] is not None
         )
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
         """Return new certificates; None: those of before hold."""
-        stamp = self._look()
-        if stamp == self._stamp:
-            return None
-        self._stamp = stamp
-        try:
-            self._current = self._read()
-        except (OSError, ValueError) as error:
-            get_logger().error("certificates refused, the last good ones stay", reason=str(error))
-            return None
-        get_logger().info("certificates read")
-        return self._current
+        return self._followed.current if self._followed.changed() else None
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         """Read the files; OSError and ValueError (an SSLError is an OSError) where they do not fit."""
@@ -143,18 +132,7 @@ class Certificates:
             root_certificates=client_ca.read_bytes() if client_ca else None,
         )
 
-    def _look(self) -> tuple[object, ...]:
-        return tuple(_stamp(path) for path in self._paths if path)
-
 
 def _no_password() -> str:
     message = "the key must not be encrypted"
     raise ValueError(message)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from augment.url_credentials import without_credentials
+from augment_server.library_lines import LibraryLines
 from augment_server.log_sink import to_stderr
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ __all__ = ["configure_logs", "get_logger"]
 
 
 def configure_logs(settings: Settings, **facts: object) -> None:
-    """Set up structlog for the process; called once.
+    """Set up structlog for the process, and what OpenTelemetry tells as lines of it; called once.
 
     Args:
         settings: How log lines look, and which there are.
@@ -30,10 +32,12 @@ def configure_logs(settings: Settings, **facts: object) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(settings.log_format),
+            lambda _logger, _method, line: without_credentials(str(line)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
         logger_factory=to_stderr,
     )
+    LibraryLines.take("opentelemetry")
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

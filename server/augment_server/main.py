@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from augment.errors import AugmentError, InvalidInputError
+from augment.url_credentials import without_credentials
 from augment_server.logs import configure_logs
 from augment_server.refused_settings import refused
 from augment_server.settings import Settings
@@ -51,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         serve(_settings(list(sys.argv[1:] if arguments is None else arguments)))
     except InvalidInputError as error:
         for violation in error.violations:
-            sys.stderr.write(f"error: {violation}\n")
+            sys.stderr.write(without_credentials(f"error: {violation}\n"))
         return 2
     except AugmentError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(without_credentials(f"error: {error}\n"))
         return 2
     return 0
 

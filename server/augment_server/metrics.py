@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -11,12 +11,11 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from augment.errors import RequestError
+from augment_server.metrics_page import MetricsPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -139,34 +138,3 @@ class _Models(Collector):
         for state, count in sorted(self._states().items()):
             family.add_metric([state], count)
         return [family]
-
-
-class MetricsPage:
-    """The page that Prometheus reads, at a port of its own, in a thread of its own.
-
-    Args:
-        registry: What is on it.
-        host: The address.
-        port: The port; 0 takes a free one.
-
-    Attributes:
-        port: The port it listens on.
-
-    Raises:
-        RequestError: The address is taken, or not this machine's.
-    """
-
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        try:
-            server, thread = start_http_server(port, host, registry)
-        except OSError as error:
-            raise RequestError.of("metrics-port", "must be free to listen on", f"{host}:{port}") from error
-        self._server: Any = server
-        self._thread = thread
-        self.port = int(server.server_port)
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -21,10 +21,11 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
-import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from augment.errors import RequestError
+from augment_server.clients_yaml import parse
+from augment_server.operator_files import read_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ OPERATIONS = (
     "score",
     "predict",
 )
-_MAX_FILE_BYTES = 2**20
+_MAX_FILE_BYTES = 2 * 2**20  # 10,000 clients; all calls wait for about a second while so many are read
 _PUBLIC = frozenset({"scopes", "rows_per_minute", "expires", "certificate"})
 """What of a client errors may show: anywhere else may stand a token, of which there should be a hash."""
 
@@ -152,12 +153,16 @@ def read_clients(path: Path, default_rows_per_minute: int | None = None) -> Clie
         default_rows_per_minute: The quota of each client that has none of its own; None: none.
 
     Raises:
-        RequestError: It cannot be read, or is not what such a file is.
+        RequestError: It cannot be read, is longer than 2 MiB, or not what such a file is.
     """
     try:
-        with path.open("rb") as file:
-            parsed = yaml.safe_load(file.read(_MAX_FILE_BYTES))
-    except (OSError, yaml.YAMLError) as error:
+        parsed = parse(read_whole(path, "clients", _MAX_FILE_BYTES))
+    except RequestError:
+        raise
+    except OSError as error:
+        remedy = f"It cannot be read: {error.strerror}"
+        raise RequestError.of("clients", "must be a readable YAML file", str(path), remedy) from error
+    except ValueError as error:
         raise RequestError.of("clients", "must be a readable YAML file", str(path)) from error
     return clients_of(parsed, f"See {path}", default_rows_per_minute)
 

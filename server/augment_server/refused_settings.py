@@ -11,15 +11,13 @@ from pydantic_settings import SettingsError
 
 from augment.broken_settings import violations_of
 from augment.errors import RequestError, Violation, shorten
+from augment.url_credentials import without_credentials
 from augment_server.settings import Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 __all__ = ["refused"]
-
-_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+(?=@)")
-"""Of a URL: what stands before its host."""
 
 
 def refused(error: ValidationError | SettingsError) -> RequestError:
@@ -44,7 +42,7 @@ def _unreadable(error: SettingsError) -> Violation:
 def _told(violation: Violation) -> Violation:
     """Return it with the setting as flag and variable, and what it is for where nothing else helps."""
     name, *below = violation.field.split(".")
-    value = _CREDENTIALS.sub("...", violation.value)
+    value = without_credentials(violation.value)
     if name not in Settings.model_fields:
         return dataclasses.replace(violation, value=value)
     field = f"--{'.'.join([name.replace('_', '-'), *below])} (AUGMENT_{name.upper()})"

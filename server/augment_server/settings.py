@@ -15,10 +15,14 @@ from augment_proto.limits import MAX_MESSAGE_BYTES, MAX_ROWS_PER_CALL
 __all__ = ["Settings"]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://.*")
+_KEY_IN_URL = re.compile(r"(s3a?|gs|gcs)://[^/@:]*:[^@]*@.*")
 
 
 def _place(value: Any) -> Any:
     """Return a path, except for a URL, which no path can hold."""
+    if isinstance(value, str) and _KEY_IN_URL.fullmatch(value):
+        remedy = "Give them by variables, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise PydanticCustomError("models", "must be a URL without credentials", {"remedy": remedy})
     return Path(value) if isinstance(value, str) and not _URL.fullmatch(value) else value
 
 

@@ -111,6 +111,8 @@ def test_denoising_outlives_the_server(mortal: MortalServer, flat: Model, unbrok
         assert pa.concat_tables(part.records for part in parts).equals(whole.records)
         assert pa.concat_tables(part.changed for part in parts).equals(whole.changed)
         assert pa.concat_tables(part.confidence for part in parts).equals(whole.confidence)
+    told = [Receipt.of(part.records.schema) for part in parts]
+    assert told == [Receipt("flat", 1, flat.digest, "denoise", row, 500) for row in range(0, 6_000, 500)]
 
 
 async def test_asynchronous_denoising_outlives_the_server(

@@ -24,6 +24,22 @@ TARGETS = [
     "localhost:50051", "[::1]:50051", "a:1,b:2", ["a.example:1", "10.0.0.1:65535"], "dns:///a.example:50051",
     "unix:///tmp/augment", "ipv4:127.0.0.1:1,127.0.0.2:1",
 ]  # fmt: skip
+OWN_TARGETS = [
+    "127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "dns:localhost:PORT", "dns:/localhost:PORT",
+    "dns:///localhost:PORT", "dns:///LocalHost:PORT", "dns:///127.0.0.1:PORT", "ipv4:127.0.0.1:PORT",
+    "ipv4:///127.0.0.1:PORT", "ipv4:127.0.0.1:PORT,127.0.0.1:PORT",
+]  # fmt: skip
+OWN_ADDRESSES = ["[::1]:1", "dns:///[::1]:1", "ipv6:[::1]:1,[::1]:2", "unix:/tmp/augment", "127.9.9.9:1"]
+FAR_TARGETS = [
+    "a.example:1", "10.0.0.1:1", "0.0.0.0:1", "[2001:db8::1]:1", "localhost.evil.com:1",
+    "127.0.0.1.evil.com:1", "evil-localhost:1", "xlocalhost:1", "dns://8.8.8.8/localhost:1", "dns://8.8.8.8/127.0.0.1:1",
+    "dns://localhost/evil.com:1", "dns://localhost:1", "dns:////localhost:1", "dns:///evil.com:1",
+    "dns:///localhost.evil.com:1", "dns:///localhost%2eevil.com:1", "dns:///localhost:1@evil.com",
+    "dns:///[::1%252eevil.com]:1", "dns:::1:1", "ipv6:::1:1", "dns:///evil.com:1?localhost:1",
+    "ipv4:127.0.0.1:1,10.0.0.1:1", "ipv4:10.0.0.1:1,127.0.0.1:1", "ipv6:[::1]:1,[2001:db8::1]:1",
+    "ipv4:127.0.0.1:1,", "ipv4://10.0.0.1/127.0.0.1:1", "passthrough:///127.0.0.1:1", "xds:///localhost:1",
+    "vsock:1:1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("target", NO_TARGETS)
@@ -40,15 +56,33 @@ def test_targets(target: str | list[str]) -> None:
     Client(target).close()
 
 
-def test_this_machine_is_called_past_the_proxy(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", OWN_TARGETS)
+def test_this_machine_is_called_past_the_proxy(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
     """Where `http_proxy` is set for a whole company: it would see the token, and not this loopback."""
+    target = target.replace("PORT", server.target.rpartition(":")[2])
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
-        with Client(server.target, token="t" * 20, retries=0) as client:
+        with Client(target, token="t" * 20, retries=0) as client:
             assert client.generate("tiny", rows=2).num_rows == 2
         proxy.settimeout(0.1)
         with pytest.raises(TimeoutError):
             proxy.accept()
+
+
+@pytest.mark.parametrize("target", OWN_ADDRESSES)
+def test_a_token_may_be_sent_within_this_machine(target: str) -> None:
+    """In plain text: nobody else hears it."""
+    Client(target, token="t" * 20).close()
+
+
+@pytest.mark.parametrize("target", FAR_TARGETS)
+def test_no_token_is_sent_in_plain_text_to_what_may_be_elsewhere(target: str) -> None:
+    """Names that begin like this machine's, lists with others in them, and what other resolvers say."""
+    for targets in ([target], ["localhost:1", target]):
+        with pytest.raises(InvalidRequestError, match="sent over TLS beyond this machine"):
+            Client(targets, token="t" * 20)
 
 
 @pytest.mark.parametrize("batches", [every_kind(3, 1), every_kind(3, 1).to_pandas(), {"age": 1}, None, "a"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from augment.errors import RequestError
+from augment.url_credentials import without_credentials
 from augment_server import Registry, Settings
+from augment_server.main import main
 from tests.server.versions import states
 
 fsspec = pytest.importorskip("fsspec")
@@ -111,3 +115,28 @@ def test_what_no_package_reads_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         Registry.open(Settings(models="carrier-pigeon://loft/models", cache_dir=tmp_path))
     assert caught.value.violations[0].field == "models"
+
+
+SECRETS = {
+    "s3://NAME-OF-IT:SECRET@bucket/models": "must be a URL without credentials",
+    "s3://NAME-OF-IT:SE/CRET@bucket/models": "must be a URL without credentials",
+    f"s3://NAME-OF-IT:SECRET{'x' * 90}@bucket/models": "must be a URL without credentials",
+    "unheard-of://NAME-OF-IT:SE/CRET@bucket/models": "must be a path or a URL",
+}
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_secret_in_a_url_is_not_shown(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither in the error nor in the log."""
+    assert main(["--models", url, "--port", "0"]) == 2
+    told = capsys.readouterr()
+    assert SECRETS[url] in told.err
+    assert not re.search("NAME-OF-IT|SE/?CRET[@x]|CRET@", told.out + told.err)
+
+
+def test_the_log_shows_no_secrets_of_urls() -> None:
+    """Whatever line they are in: it stays one line of JSON."""
+    line = json.dumps({"reason": "sftp://me:se/cret@example.org/models: no route", "to": "a@b"})
+    shown = json.loads(without_credentials(line))
+    assert shown == {"reason": "sftp://...@example.org/models: no route", "to": "a@b"}
+    assert without_credentials("http://127.0.0.1:4317 of a@b") == "http://127.0.0.1:4317 of a@b"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +13,14 @@ from typing import Any
 import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from structlog.testing import capture_logs
 
 from augment_client import Client, ModelNotFoundError
 from augment_proto.v1 import augment_pb2 as pb
 from augment_proto.v1.augment_pb2_grpc import AugmentServiceStub
+from augment_server.library_lines import LibraryLines
 from augment_server.metrics import Metrics
-from tests.server.running import threaded_server
+from tests.server.running import environment, threaded_server
 
 DASHBOARD = Path(__file__).parents[2] / "server" / "deploy" / "dashboard.json"
 AUTOSCALER = DASHBOARD.parent / "base" / "autoscaler.yaml"
@@ -92,3 +97,39 @@ def test_calls_are_spans_of_their_callers_traces(flat_dir: Path) -> None:
     assert (facts["augment.version"].int_value, facts["augment.rows"].int_value) == (1, 7)
     facts = {pair.key: pair.value for pair in spans["GetModel"].attributes}
     assert facts["augment.reason"].string_value == "MODEL_NOT_FOUND"
+
+
+def test_a_collector_that_is_away_is_told_as_lines_of_the_log(flat_dir: Path) -> None:
+    """Whatever OpenTelemetry tells is JSON, on a line of its own, and told once of each kind."""
+    command = [sys.executable, "-m", "augment_server", "--models", str(flat_dir), "--port", "0"]
+    command += ["--otlp-endpoint", "http://127.0.0.1:1"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as server:  # noqa: S603
+        lines = iter(server.stderr or ())
+        ready = next(line for line in map(json.loads, lines) if line["event"] == "ready")
+        with Client(f"127.0.0.1:{ready['port']}") as client:
+            client.models()
+        told = []
+        for line in map(json.loads, lines):
+            told.append(line)
+            if "logger" in line and server.poll() is None:
+                server.terminate()
+    of_libraries = [line for line in told if "logger" in line]
+    assert of_libraries
+    assert {line["level"] for line in of_libraries} <= {"warning", "error"}
+    assert all(line["logger"].startswith("opentelemetry.") for line in of_libraries)
+    assert len({line["event"] for line in of_libraries}) == len(of_libraries)
+
+
+def test_libraries_are_not_heard_again_and_again() -> None:
+    """What differs in its values alone is told once; what is less than a warning, never."""
+    LibraryLines.take("opentelemetry")
+    try:
+        with capture_logs() as told:
+            for seconds in range(3):
+                logging.getLogger("opentelemetry.exporter").warning("retrying in %d s", seconds)
+                logging.getLogger("opentelemetry.exporter").info("connecting")
+            logging.getLogger("opentelemetry.sdk").error("lost")
+        assert [line["event"] for line in told] == ["retrying in 0 s", "lost"]
+    finally:
+        logging.getLogger("opentelemetry").handlers = []
+        logging.getLogger("opentelemetry").propagate = True
