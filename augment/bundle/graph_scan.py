@@ -142,6 +142,17 @@ def _check(message: _Message) -> None:
                 raise UnsafeGraphError(
                     f"operator {op} must have all its inputs and outputs, got one of no name"
                 )
+            if op == "Split":
+                _check_split(message)
+
+
+def _check_split(node: _Message) -> None:
+    """Refuse another number of outputs than the operator is told: onnxruntime ends the process over it."""
+    outputs = len(node.texts("output"))
+    for attribute in node.messages("attribute"):
+        told = attribute.numbers("i") if "num_outputs" in attribute.texts("name") else []
+        if any(number != outputs for number in told):
+            raise UnsafeGraphError(f"operator Split must have as many outputs as it says, got {outputs}")
 
 
 def _name_of(message: _Message) -> str:

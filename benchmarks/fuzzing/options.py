@@ -14,7 +14,7 @@ COUNTS = {
     "arrow": 1_000_000,
     "bodies": 1_000_000,
     "bundles": 10_000,
-    "hostile": 185,
+    "hostile": 186,
     "guided": 1_000_000,
     "bombs": 1,
 }

@@ -184,6 +184,13 @@ def _part_for_nobody(model: onnx.ModelProto) -> None:
     _hang_score_on(model, "made")
 
 
+def _one_part_more(model: onnx.ModelProto) -> None:
+    model.graph.node.append(
+        helper.make_node("Split", ["residuals"], ["a", "b", "made"], axis=1, num_outputs=2)
+    )
+    _hang_score_on(model, "made")
+
+
 def _not_a_number(value: float) -> Edit:
     def edit(model: onnx.ModelProto) -> None:
         last = next(node for node in model.graph.node if "score" in node.output)
@@ -283,6 +290,7 @@ GRAPHS: dict[str, Edit] = {
     "a tensor beside nothing": _node("Concat", "", axis=1),
     "a sequence of a tensor and nothing": _node("SequenceConstruct", ""),
     "a part for nobody": _part_for_nobody,
+    "a part more than is told": _one_part_more,
     "NaN": _not_a_number(float("nan")),
     "infinity": _not_a_number(float("inf")),
     "operators of a far future": _opset(10**6),
