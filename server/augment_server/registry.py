@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from augment.errors import RequestError, VersionNotFoundError
+from augment.errors import NotFoundError, RequestError, VersionNotFoundError
 from augment_server.hosting.aliases import aliases_from_bytes, aliases_to_bytes, checked_alias
+from augment_server.hosting.loads import keep, kept
 from augment_server.hosting.opening import Opening
 from augment_server.hosting.places import open_store, remedy_of
 from augment_server.hosting.policy import Policy
@@ -83,8 +84,28 @@ class Registry:
         """Return the served version of each model, ordered by name."""
         return self._snapshot.models()
 
+    def missing(self, reference: str, version: int = 0) -> Hosted | None:
+        """Return the version that must be loaded before a call can be answered; None: none must.
+
+        Waits for nothing. One that is loaded is kept by the current call until its turn comes, whatever is
+        unloaded before. What is not there at all, `get` tells.
+        """
+        try:
+            hosted = self._snapshot.find(reference, version)
+        except NotFoundError:
+            return None
+        if hosted.model is not None:
+            keep(hosted.model)
+            return None
+        return None if hosted.state is State.REFUSED else hosted
+
+    def begin_lending(self, name: str, version: int) -> Future[Model]:
+        """Begin to load a version that somebody asked for; the future raises what `get` does."""
+        self._shelf.used[name, version] = next(self._clock)
+        return self._loader.submit(self._lend, name, version)
+
     def get(self, reference: str, version: int = 0) -> Model:
-        """Return one model, loaded now if it is not.
+        """Return one model, loaded now if it is not and the current call keeps none.
 
         Args:
             reference: The model's name, or `name@alias`.
@@ -103,6 +124,8 @@ class Registry:
             return hosted.model
         if hosted.state is State.REFUSED:
             raise hosted.refusal()
+        if (model := kept(*hosted.key)) is not None:
+            return model
         return self._run(partial(self._lend, hosted.name, hosted.version))
 
     def aliases(self, name: str) -> Mapping[str, int]:
