@@ -16,10 +16,11 @@ from augment_proto.stream import StreamWriter, cut, rows_per_message
 from augment_proto.v1 import augment_pb2 as pb
 from augment_server.answers import receipt_of, schema_bytes, unseen_messages
 from augment_server.asked import balance_of, conditions_of, told_balance, told_conditions
-from augment_server.calls import caller, note, note_rows
+from augment_server.calls import caller, current_call, note, note_rows
 from augment_server.denials import NotAllowedError
 from augment_server.denoising import Denoising
 from augment_server.descriptions import describe
+from augment_server.hosting.loads import Loads
 from augment_server.principals import may
 from augment_server.questions import Question
 from augment_server.quotas import Quotas
@@ -57,7 +58,7 @@ _METHODS = {
 
 
 class Operations:
-    """One method for each of the service's, blocking, callable from any thread.
+    """One method for each of the service's, blocking, callable from any thread, and `prepare`.
 
     Those that may be computed together with others of their kind yield what they ask of a model, and go on
     with the answer; `questions` runs them. All raise what `augment.errors` and `augment_proto.errors` name,
@@ -76,9 +77,26 @@ class Operations:
     def __init__(self, registry: Registry, settings: Settings, quotas: Quotas | None = None) -> None:
         self.quotas = quotas or Quotas()
         self._registry = registry
+        self._loads = Loads(registry.begin_lending)
         self.max_rows = settings.max_rows_per_request
         self._max_stream_rows = settings.max_stream_rows
         self._limits = Limits(max_bytes=settings.max_request_bytes, max_rows=settings.max_rows_per_request)
+
+    async def prepare(self, request: _Named, operation: str) -> None:
+        """Wait until the version that a request asks for is loaded; on the event loop, before its turn.
+
+        So threads that compute wait for no load: there are few, and everybody waits for them.
+
+        Raises:
+            NotAllowedError: The caller may not do that with the model.
+            QuotaError: It has no rows left.
+            OverloadedError: Too many versions wait to be loaded.
+            StoreError: The version cannot be read just now.
+        """
+        missing = self._registry.missing(request.model, request.version)
+        if missing is not None:
+            self._admit(request, operation)
+            await self._loads.wait(*missing.key, current_call().client)
 
     def list_models(self, _request: pb.ListModelsRequest) -> pb.ListModelsResponse:
         """Return the served version of each model that the caller may do anything with."""
@@ -269,6 +287,17 @@ class Operations:
 
     def _model(self, request: _Named, operation: str) -> Model:
         """Return the model of a request that its caller may make and has rows left for."""
+        self._admit(request, operation)
+        try:
+            model = self._registry.get(request.model, request.version)
+        except ModelNotFoundError as error:  # it names what there is
+            seen = tuple(name for name in error.available if may(caller(), "", name))
+            raise ModelNotFoundError(error.name, seen) from None
+        note(model=model.name, version=model.version)
+        return model
+
+    def _admit(self, request: _Named, operation: str) -> None:
+        """Refuse a request that its caller may not make, or has no rows left for."""
         if not request.model:
             raise RequestError.of("model", "must be the name of a model", request.model)
         principal = caller()
@@ -276,13 +305,6 @@ class Operations:
             message = f"{principal.name!r} has no scope for {operation} of {shorten(request.model)}"
             raise NotAllowedError(message)
         self.quotas.admit(principal)
-        try:
-            model = self._registry.get(request.model, request.version)
-        except ModelNotFoundError as error:  # it names what there is
-            seen = tuple(name for name in error.available if may(principal, "", name))
-            raise ModelNotFoundError(error.name, seen) from None
-        note(model=model.name, version=model.version)
-        return model
 
     def _described(self, model: Model) -> pb.Model:
         return describe(model, self._registry.aliases(model.name), self._registry.versions(model.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from augment_server.settings import Settings
 
 __all__ = ["opened", "run", "serve_until"]
+
+_PATIENCE_S = 5.0
+"""How long the end waits for a version that is being loaded: less than supervisors and pods have patience."""
 
 
 def run(settings: Settings) -> None:
@@ -58,8 +62,14 @@ def opened(settings: Settings) -> Iterator[Registry]:
     gc.freeze()  # what is there for good is not looked through again and again while calls are answered
     try:
         yield registry
-    finally:
+    except BaseException:
         registry.close()
+        raise
+    if not registry.close(_PATIENCE_S):
+        # A large bundle may load for minutes. Python would wait for that thread; were it a daemon, the end of
+        # the process would destroy the runtime under it. All calls have ended and the log is written through.
+        get_logger().warning("ended while a version was loaded")
+        os._exit(0)
 
 
 async def serve_until(

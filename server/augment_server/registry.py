@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from augment.errors import RequestError, VersionNotFoundError
+from augment.errors import NotFoundError, RequestError, VersionNotFoundError
 from augment_server.hosting.aliases import aliases_from_bytes, aliases_to_bytes, checked_alias
+from augment_server.hosting.loads import keep, kept
 from augment_server.hosting.opening import Opening
 from augment_server.hosting.places import open_store, remedy_of
 from augment_server.hosting.policy import Policy
@@ -51,7 +53,8 @@ class Registry:
         self._store = store
         self._snapshot = Snapshot()
         self._shelf = Shelf(store, policy, opening, self._swap)
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._threads: list[threading.Thread] = []
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=self._note_thread)
         self._listeners: list[Callable[[set[str]], None]] = []
         self._clock = itertools.count(1)
         self._file: Aliases = {}
@@ -83,8 +86,28 @@ class Registry:
         """Return the served version of each model, ordered by name."""
         return self._snapshot.models()
 
+    def missing(self, reference: str, version: int = 0) -> Hosted | None:
+        """Return the version that must be loaded before a call can be answered; None: none must.
+
+        Waits for nothing. One that is loaded is kept by the current call until its turn comes, whatever is
+        unloaded before. What is not there at all, `get` tells.
+        """
+        try:
+            hosted = self._snapshot.find(reference, version)
+        except NotFoundError:
+            return None
+        if hosted.model is not None:
+            keep(hosted.model)
+            return None
+        return None if hosted.state is State.REFUSED else hosted
+
+    def begin_lending(self, name: str, version: int) -> Future[Model]:
+        """Begin to load a version that somebody asked for; the future raises what `get` does."""
+        self._shelf.used[name, version] = next(self._clock)
+        return self._loader.submit(self._lend, name, version)
+
     def get(self, reference: str, version: int = 0) -> Model:
-        """Return one model, loaded now if it is not.
+        """Return one model, loaded now if it is not and the current call keeps none.
 
         Args:
             reference: The model's name, or `name@alias`.
@@ -103,6 +126,8 @@ class Registry:
             return hosted.model
         if hosted.state is State.REFUSED:
             raise hosted.refusal()
+        if (model := kept(*hosted.key)) is not None:
+            return model
         return self._run(partial(self._lend, hosted.name, hosted.version))
 
     def aliases(self, name: str) -> Mapping[str, int]:
@@ -158,7 +183,7 @@ class Registry:
         """Have an alias name a version, which is loaded first; 0: the served one. Return which.
 
         Raises:
-            RequestError: `alias` is no alias.
+            RequestError: `alias` is no alias, the version was unloaded by hand, or the file is none.
             VersionNotFoundError: There is no such version.
             BundleError: It cannot be used; the alias stays as it is.
             StoreError: The file of aliases cannot be written; the alias stays as it is.
@@ -170,16 +195,28 @@ class Registry:
 
         Raises:
             AliasNotFoundError: There is none of this name.
+            RequestError: The file of aliases is none; it stays as it is.
             StoreError: The file of aliases cannot be written; the alias stays.
         """
         self._run(partial(self._delete_alias, name, alias))
 
-    def close(self) -> None:
-        """End the loader's thread after what it does now."""
-        self._loader.shutdown(wait=True, cancel_futures=True)
+    def close(self, patience_s: float | None = None) -> bool:
+        """End the loader's thread after the version that it loads now; say whether it has ended.
+
+        Args:
+            patience_s: How long to wait for that; None: as long as it takes.
+        """
+        self._shelf.is_closing = True
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.join(patience_s)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _run(self, work: Callable[[], _T]) -> _T:
         return self._loader.submit(work).result()
+
+    def _note_thread(self) -> None:
+        self._threads.append(threading.current_thread())
 
     def _swap(self, snapshot: Snapshot) -> None:
         changed = set(snapshot.served) != set(self._snapshot.served)
@@ -216,11 +253,20 @@ class Registry:
     def _read_aliases(self) -> None:
         """Read the file of aliases; one that cannot be used changes nothing."""
         try:
-            self._file = aliases_from_bytes(self._store.read_aliases())
+            self._reread_aliases()
         except (StoreError, RequestError) as error:
             self._tell_once("aliases", "aliases refused, those before serve on", str(error))
         else:
             self._trouble.pop("aliases", None)
+
+    def _reread_aliases(self) -> None:
+        """Read the file of aliases; before a change it raises: what cannot be read is not written over.
+
+        Raises:
+            RequestError: It is no such file.
+            StoreError: It cannot be read.
+        """
+        self._file = aliases_from_bytes(self._store.read_aliases())
 
     def _resettle(self, name: str) -> None:
         """Settle one model after a change by the operator."""
@@ -262,17 +308,20 @@ class Registry:
     def _set_alias(self, name: str, alias: str, version: int) -> int:
         wanted = version or self.served(name)
         hosted = self._shelf.find(name, wanted)
-        if hosted is None or hosted.withdrawn:
+        if hosted is None:
             raise self._no_version(name, wanted)
+        if hosted.withdrawn:
+            remedy = "Load it first, with LoadModel"
+            raise RequestError.of("version", "must not be one that was unloaded by hand", wanted, remedy)
+        self._reread_aliases()
         self._shelf.lend(name, wanted)
-        self._read_aliases()
         changed = {**self._file, name: {**self._file.get(name, {}), alias: wanted}}
         self._write_aliases(changed, name)
         get_logger().info("alias set", model=name, alias=alias, version=wanted)
         return wanted
 
     def _delete_alias(self, name: str, alias: str) -> None:
-        self._read_aliases()
+        self._reread_aliases()
         there = self._file.get(name, {})
         if alias not in there and alias in self.aliases(name):  # another worker was faster
             self._resettle(name)
@@ -289,7 +338,8 @@ class Registry:
         self._resettle(name)
 
     def _no_version(self, name: str, version: int, there: Any = None) -> VersionNotFoundError:
-        known = [each.version for each in self.versions(name)] if there is None else sorted(there)
+        usable = [each.version for each in self.versions(name) if not each.withdrawn]
+        known = usable if there is None else sorted(there)
         return VersionNotFoundError(f"{name[:64]}/{version}", tuple(str(number) for number in known[-20:]))
 
     def _tell_once(self, key: str, event: str, reason: str) -> None:

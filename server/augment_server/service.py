@@ -54,10 +54,12 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:  # noqa: N802
         """One model."""
+        await self._operations.prepare(request, "describe")
         return await self._run(partial(self._operations.get_model, request), context)
 
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateResponse]:  # noqa: N802
         """Synthetic records; a cancelled call computes nothing beyond the batch it is at."""
+        await self._operations.prepare(request, "generate")
         messages = self._operations.generate(request)
         left, cost = request.rows, batch_cost(request.rows, 0)
         for number in itertools.count(1):
@@ -77,17 +79,21 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     async def Interpolate(self, request: pb.InterpolateRequest, context: Any) -> pb.InterpolateResponse:  # noqa: N802
         """Records on the path between two records."""
-        return await self._answer(self._operations.interpolate, request, context)
+        await self._operations.prepare(request, "interpolate")
+        cost = request_cost(request, self._operations.max_rows)
+        return await self._run(partial(self._operations.interpolate, request), context, cost)
 
     async def Denoise(self, request: pb.DenoiseRequest, context: Any) -> pb.DenoiseResponse:  # noqa: N802
         """Records imputed and repaired."""
-        return await self._answer_along(self._operations.denoise, request, context)
+        return await self._answer_along("denoise", self._operations.denoise, request, context)
 
     async def DenoiseStream(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.DenoiseStreamRequest], context: Any
     ) -> AsyncIterator[pb.DenoiseStreamResponse]:
         """The same chunk by chunk: the next one is not read before its predecessor is answered."""
         first = await anext(request_iterator, None)
+        if first is not None:
+            await self._operations.prepare(first.header, "denoise")
         denoising = await self._run(partial(self._operations.begin_denoising, first), context)
         yield denoising.start
         async for message in request_iterator:
@@ -99,31 +105,29 @@ class AugmentService(augment_pb2_grpc.AugmentServiceServicer):
 
     async def Encode(self, request: pb.EncodeRequest, context: Any) -> pb.EncodeResponse:  # noqa: N802
         """Records to latent vectors."""
-        return await self._answer_along(self._operations.encode, request, context)
+        return await self._answer_along("encode", self._operations.encode, request, context)
 
     async def Decode(self, request: pb.DecodeRequest, context: Any) -> pb.DecodeResponse:  # noqa: N802
         """Latent vectors to records."""
-        return await self._answer_along(self._operations.decode, request, context)
+        return await self._answer_along("decode", self._operations.decode, request, context)
 
     async def Reconstruct(self, request: pb.ReconstructRequest, context: Any) -> pb.ReconstructResponse:  # noqa: N802
         """Encode, then decode."""
-        return await self._answer_along(self._operations.reconstruct, request, context)
+        return await self._answer_along("reconstruct", self._operations.reconstruct, request, context)
 
     async def Score(self, request: pb.ScoreRequest, context: Any) -> pb.ScoreResponse:  # noqa: N802
         """How unusual records are."""
-        return await self._answer_along(self._operations.score, request, context)
+        return await self._answer_along("score", self._operations.score, request, context)
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:  # noqa: N802
         """What the model predicts of records."""
-        return await self._answer_along(self._operations.predict, request, context)
+        return await self._answer_along("predict", self._operations.predict, request, context)
 
-    async def _answer(self, work: Callable[[Any], _T], request: Any, context: Any) -> _T:
-        """Return what is made of a request with records."""
-        cost = request_cost(request, self._operations.max_rows)
-        return await self._run(partial(work, request), context, cost)
-
-    async def _answer_along(self, work: Callable[[Any], Answering[_T]], request: Any, context: Any) -> _T:
+    async def _answer_along(
+        self, operation: str, work: Callable[[Any], Answering[_T]], request: Any, context: Any
+    ) -> _T:
         """Return what is made of a request with records, computed along with others that wait."""
+        await self._operations.prepare(request, operation)
         cost, company = cost_and_company(request, self._operations.max_rows)
         bid = Bid(current_call().client, cost, context.time_remaining())
         asked: Callable[[], Any] = partial(work, request)

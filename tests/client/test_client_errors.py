@@ -94,6 +94,8 @@ def example(kind: type[Exception]) -> Exception:
 class Raising:
     """A registry whose models are named after the error that they raise."""
 
+    begin_lending: Any = None
+
     def models(self) -> list[Any]:
         """Nothing is served."""
         return []
@@ -101,6 +103,9 @@ class Raising:
     def on_change(self, listener: Any) -> None:
         """Nothing changes."""
         del listener
+
+    def missing(self, name: str, version: int) -> None:
+        """Nothing has to be loaded."""
 
     def get(self, name: str, version: int) -> Any:  # noqa: ARG002 - as a registry has it
         """Raise the error called `name`."""

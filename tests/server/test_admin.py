@@ -95,6 +95,51 @@ def test_the_operator_loads_unloads_and_names_versions(tiny_bundle: Path, tmp_pa
         assert registry.served("tiny") == 1
 
 
+def test_a_file_of_aliases_that_cannot_be_read_is_not_written_over(tiny_bundle: Path, tmp_path: Path) -> None:
+    """A slip in an edit by hand costs no alias: changes are refused, with the reason, until it is mended."""
+    models = copied(tiny_bundle, tmp_path / "models", 1, 2)
+    aliases = models / "aliases.json"
+    with administered(models, tmp_path / "token") as (_, stub):
+        set_alias = partial(
+            stub.SetAlias, pb.SetAliasRequest(model="tiny", alias="new", version=1), metadata=METADATA
+        )
+        set_alias()
+        slip = '{"tiny": {"new": 1, "canary": 2,}}'
+        aliases.write_text(slip)
+        delete_alias = partial(
+            stub.DeleteAlias, pb.DeleteAliasRequest(model="tiny", alias="new"), metadata=METADATA
+        )
+        for change in (set_alias, delete_alias):
+            told = refused(change)
+            assert (told.reason, told.violations[0].remedy) == (
+                Reason.INVALID_REQUEST,
+                "Mend the file, or remove it",
+            )
+            assert "aliases.json" in told.message
+            assert str(tmp_path) not in told.message
+            assert aliases.read_text() == slip
+        aliases.write_text(slip.replace(",}", "}"))
+        set_alias()
+        assert '"canary": 2' in aliases.read_text()
+
+
+def test_an_alias_of_a_version_that_was_unloaded_by_hand_is_refused_with_what_to_do(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """It is there, and so is not told as missing, nor is it named among those that can be had."""
+    with administered(copied(tiny_bundle, tmp_path / "models", 1, 2), tmp_path / "token") as (_, stub):
+        stub.UnloadModel(pb.UnloadModelRequest(model="tiny", version=1), metadata=METADATA)
+        told = refused(
+            lambda: stub.SetAlias(pb.SetAliasRequest(model="tiny", alias="old", version=1), metadata=METADATA)
+        )
+        assert told.reason is Reason.INVALID_REQUEST
+        assert "unloaded by hand, got 1. Load it first" in told.message
+        told = refused(
+            lambda: stub.UnloadModel(pb.UnloadModelRequest(model="tiny", version=1), metadata=METADATA)
+        )
+        assert (told.reason, told.metadata["available"]) == (Reason.VERSION_NOT_FOUND, "2")
+
+
 @pytest.mark.parametrize(
     "metadata",
     [(), (("authorization", "Bearer wrong-token-0123456789"),), (("authorization", TOKEN),)],

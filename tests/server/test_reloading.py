@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -10,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
 from augment.errors import BundleCorruptError, BundleError, ModelNotFoundError
+from augment.runtime import Model
 from augment_client import AliasNotFoundError, Client
 from augment_server import Registry
 from tests.server.running import settings, threaded_server
@@ -205,6 +208,40 @@ def test_aliases_come_from_a_file_that_is_watched(tiny_bundle: Path, tmp_path: P
     aliases.write_text('{"tiny": {"stable": 2}}')
     registry.refresh()
     assert registry.get("tiny@stable").version == 2
+
+
+def test_aliases_that_are_no_file_keep_nobody_waiting(tiny_bundle: Path, tmp_path: Path) -> None:
+    """A pipe that nobody writes into is logged and passed over; the models are served."""
+    os.mkfifo(copied(tiny_bundle, tmp_path, 1) / "aliases.json")
+    with capture_logs() as logs:
+        registry = Registry.open(settings(tmp_path))
+    (line,) = [line for line in logs if line["event"].startswith("aliases refused")]
+    assert line["reason"].endswith("must be a regular file")
+    assert registry.get("tiny").version == 1
+
+
+def test_an_end_waits_for_one_version_and_not_for_those_after_it(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three new versions the one that is being loaded is waited for, as long as the caller likes."""
+    registry = Registry.open(settings(copied(tiny_bundle, tmp_path, 1), versions="all"))
+    copied(tiny_bundle, tmp_path, 2, 3, 4)
+    begun, free, open_model = threading.Event(), threading.Event(), Model.open
+
+    def waiting(path: Path, **options: Any) -> Model:
+        begun.set()
+        assert free.wait(60)
+        return open_model(path, **options)
+
+    monkeypatch.setattr(Model, "open", waiting)
+    refreshing, asked = registry.begin_refresh(), registry.begin_lending("tiny", 2)
+    assert begun.wait(60)
+    assert not registry.close(0.1)
+    free.set()
+    assert registry.close()
+    assert refreshing.done()
+    assert asked.cancelled()
+    assert registry.counts()["loaded"] == 2
 
 
 def test_one_refusal_is_raised_again_without_growing(tiny_bundle: Path, tmp_path: Path) -> None:

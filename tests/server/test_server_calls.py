@@ -212,6 +212,7 @@ def test_our_own_fault_tells_the_caller_an_id_and_the_log_all(models_dir: Path) 
         """A registry that fails once the server is up."""
 
         up = False
+        begin_lending: Any = None
 
         def models(self) -> list[Any]:
             if self.up:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Aliases", "aliases_from_bytes", "aliases_to_bytes", "checked_alias"]
 
+_REMEDY = "Mend the file, or remove it"
+
 Aliases = dict[str, dict[str, int]]
 """Version by alias by model."""
 
@@ -38,13 +40,14 @@ def aliases_from_bytes(data: bytes | None) -> Aliases:
     if data is None:
         return {}
     if len(data) > MAX_ALIASES_BYTES:
-        raise RequestError.of(ALIASES_FILE, f"must have at most {MAX_ALIASES_BYTES} bytes", len(data))
+        rule = f"must have at most {MAX_ALIASES_BYTES} bytes"
+        raise RequestError.of(ALIASES_FILE, rule, len(data), _REMEDY)
     try:
         return _File.model_validate_json(data).root
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in error["loc"]) or "the whole"
-        raise RequestError.of(f"{ALIASES_FILE}: {place}", error["msg"], error["input"]) from exc
+        raise RequestError.of(f"{ALIASES_FILE}: {place}", error["msg"], error["input"], _REMEDY) from exc
 
 
 def aliases_to_bytes(aliases: Mapping[str, Mapping[str, int]]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class Shelf:
     Attributes:
         used: When each version was last asked for, as a growing number; calls write it.
         counts: How often a version was `loaded`, `refused` and `unloaded`.
+        is_closing: Whether nothing is loaded any more: whatever would load is cancelled. Any thread sets it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Shelf:
         self._told: dict[tuple[str, int], str] = {}
         self.used: dict[tuple[str, int], int] = {}
         self.counts: Counter[str] = Counter()
+        self.is_closing = False
 
     def versions(self) -> list[Hosted]:
         """Return every version that is known, by name and number."""
@@ -223,6 +226,8 @@ class Shelf:
 
     def _load(self, hosted: Hosted, fingerprint: str) -> bool:
         """Open a version beside what is served and swap it in; say whether it can be used now."""
+        if self.is_closing:
+            raise asyncio.CancelledError  # no `Exception`, so that nobody takes it for the bundle's fault
         self._put(replace(hosted, state=State.LOADING))
         still = State.UNLOADED if hosted.model is None else State.READY
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,9 @@ class LocalStore:
         """Return the file of aliases; None where there is none."""
         path = self._root / ALIASES_FILE
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_opened_at_once) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise StoreError(f"{path}: must be a regular file")
                 return file.read(MAX_ALIASES_BYTES + 1)
         except FileNotFoundError:
             return None
@@ -141,6 +144,11 @@ def _versions_in(path: str) -> frozenset[int]:
             )
     except FileNotFoundError:  # removed since the listing
         return frozenset()
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open a file; of a pipe that nobody writes, too, this returns."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _error(path: Path, exc: OSError) -> StoreError:
